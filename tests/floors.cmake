@@ -10,18 +10,21 @@ set(floors
     "4 select/"
     "3 selector.hpp"
     "3 policy.hpp"
+    "3 selector/"
     "2 registry.hpp"
     "2 lease.hpp"
-    "2 record.hpp"
-    "2 member.hpp"
-    "2 observer.hpp"
+    "2 registry/"
     "2 health/"
     "1 snapshot.hpp"
     "1 hashing/"
     "1 load/"
+    "1 tables/"
     "0 fwd.hpp"
     "0 version.hpp"
     "0 outcome.hpp"
+    "0 condition.hpp"
+    "0 weight.hpp"
+    "0 identity.hpp"
     "0 hash.hpp"
     "0 random.hpp"
     "0 detail/")
@@ -57,15 +60,18 @@ foreach(header IN LISTS headers)
     file(STRINGS ${include_dir}/weir/${header} lines REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]")
     foreach(line IN LISTS lines)
         string(REGEX REPLACE "^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"]*)[>\"].*" "\\1" included "${line}")
-        if(NOT included MATCHES "^weir/")
-            if(line MATCHES "\"")
-                list(APPEND faults "weir/${header} includes \"${included}\": write <weir/...>")
-            elseif(NOT header MATCHES "^asio/" AND NOT header STREQUAL operating_system AND NOT included MATCHES "^[a-z_0-9]+$")
+        if(included MATCHES "^weir/")
+            string(REGEX REPLACE "^weir/" "" included ${included})
+        elseif(line MATCHES "\"")
+            cmake_path(GET header PARENT_PATH folder)
+            cmake_path(APPEND folder ${included} OUTPUT_VARIABLE included)
+            cmake_path(NORMAL_PATH included)
+        else()
+            if(NOT header MATCHES "^asio/" AND NOT header STREQUAL operating_system AND NOT included MATCHES "^[a-z_0-9]+$")
                 list(APPEND faults "weir/${header} includes <${included}>: only weir/${operating_system} may")
             endif()
             continue()
         endif()
-        string(REGEX REPLACE "^weir/" "" included ${included})
         floor_of(${included} below)
         if(below STREQUAL "")
             list(APPEND faults "weir/${included}, included by weir/${header}, has no floor: add it to tests/floors.cmake")

@@ -26,6 +26,7 @@ struct choices_policy {
     static_assert(D <= 16, "weir: choices compares at most 16 backends; to compare all use weir::least_load");
 
     [[no_unique_address]] Metric metric{};
+    static constexpr bool timed = metric_reader<Metric>::timed;
 
     struct table {
         weighted_draw draw;
@@ -43,8 +44,8 @@ struct choices_policy {
     template <class Accept>
     [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view& v, const table& t, state& s, const query& q,
                                                    Accept accept) const noexcept {
-        const auto n = static_cast<std::uint32_t>(v.eligible().size());
-        const std::chrono::nanoseconds now = metric_reader<Metric>::timed ? q.now() : std::chrono::nanoseconds{0};
+        const std::uint32_t n = t.draw.size();
+        const std::chrono::nanoseconds now = timed ? q.now() : std::chrono::nanoseconds{0};
         if constexpr (std::same_as<Accept, detail::accept_any> && D == 2) {
             if (t.draw.even() && n >= 2) [[likely]] {
                 // Two different ranks from one random number: the second among the others, shifted past the first.
@@ -52,8 +53,7 @@ struct choices_policy {
                 const auto a = static_cast<std::uint32_t>(first.high);
                 auto b = static_cast<std::uint32_t>(detail::scale(first.low, n - 1));
                 b += b >= a ? 1 : 0;
-                const std::uint32_t i = t.draw.member(v, a), j = t.draw.member(v, b);
-                return {.index = s.reader.score(v, t.loads, j, now) < s.reader.score(v, t.loads, i, now) ? j : i};
+                return {.index = s.reader.score(v, t.loads, b, now) < s.reader.score(v, t.loads, a, now) ? b : a};
             }
         }
         return choose_any(v, t, s, q, accept, n, now);

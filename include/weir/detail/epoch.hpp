@@ -213,9 +213,10 @@ private:
                 object->release(object);
                 continue;
             }
+            const std::uint64_t ended = object->epoch;  // once it is handed over, its reader may free it
             push(holder->handed, object);
             // Its reader will see it on its way out. (Without the barrier: at the latest on the next one.)
-            if (!barrier() || lingers(*holder, object->epoch)) continue;
+            if (!barrier() || lingers(*holder, ended)) continue;
             // The reader may have left without seeing it: whoever takes the list now, it is taken once.
             for (retired* back = take(*holder); back != nullptr;) {
                 retired* const one = back;

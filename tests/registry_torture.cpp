@@ -90,30 +90,30 @@ TEST_CASE("picks by two threads survive updates as fast as they come") {
         for (std::uint64_t i = 0; i < updates; ++i) {
             auto& id = ids[random.below(ids.size())];
             switch (random.below(4)) {
-                case 0:
-                    backends.update([&](auto& change) {
-                        change.remove(id);
-                        id = change.add(mortal{next_name++});
-                    });
-                    ++version;
-                    break;
-                case 1:
-                    if (!backends.inspect(id)->conditions.has(weir::condition::draining)) ++version;
-                    backends.set(id, weir::condition::draining);
-                    break;
-                case 2:
-                    if (backends.inspect(id)->conditions.has(weir::condition::draining)) ++version;
-                    backends.clear(id, weir::condition::draining);
-                    break;
-                default:
-                    backends.update([&](auto& change) {
-                        change.set(id, weir::condition::user_1);
-                        change.clear(id, weir::condition::user_1);
-                        change.clear(id, weir::condition::draining);
-                        change.set_weight(id, 1 + i % 3);
-                    });
-                    // may or may not have changed anything: the version it left is at least the one before
-                    break;
+            case 0:
+                backends.update([&](auto& change) {
+                    change.remove(id);
+                    id = change.add(mortal{next_name++});
+                });
+                ++version;
+                break;
+            case 1:
+                if (!backends.inspect(id)->conditions.has(weir::condition::draining)) ++version;
+                backends.set(id, weir::condition::draining);
+                break;
+            case 2:
+                if (backends.inspect(id)->conditions.has(weir::condition::draining)) ++version;
+                backends.clear(id, weir::condition::draining);
+                break;
+            default:
+                backends.update([&](auto& change) {
+                    change.set(id, weir::condition::user_1);
+                    change.clear(id, weir::condition::user_1);
+                    change.clear(id, weir::condition::draining);
+                    change.set_weight(id, 1 + i % 3);
+                });
+                // may or may not have changed anything: the version it left is at least the one before
+                break;
             }
             published.store(version, std::memory_order_release);
         }

@@ -68,8 +68,8 @@ void check(const Make& make) {
         std::vector<weir::backend_id> ids;
         all.update([&](auto& change) {
             for (int i = 0; i < 20; ++i)
-                ids.push_back(change.add(i, {.weight = simple ? 1 : 1 + i % 3,
-                                             .max_in_flight = simple ? weir::unlimited : 5}));
+                ids.push_back(
+                    change.add(i, {.weight = simple ? 1 : 1 + i % 3, .max_in_flight = simple ? weir::unlimited : 5}));
             if (!simple) change.set(ids[3], weir::condition::draining);
         });
         const auto selector = make(all);

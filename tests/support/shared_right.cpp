@@ -2,7 +2,8 @@
 
 #include <weir/select/round_robin.hpp>
 
-WEIR_TEST_EXPORT std::uint64_t right_pick_until(shared_registry* r, const std::atomic<bool>* done, std::uint64_t* picks) {
+WEIR_TEST_EXPORT std::uint64_t right_pick_until(shared_registry* r, const std::atomic<bool>* done,
+                                                std::uint64_t* picks) {
     weir::round_robin turns{*r};
     weir::registry<int> own;  // of this object's own domain: the thread reads in both
     own.add(7);

@@ -29,16 +29,13 @@ namespace detail {
 /// Counters that a pick adds to without sharing a line: each reader slot has a stripe, the last is for the others.
 class pick_counters {
 public:
-    WEIR_ALWAYS_INLINE void count(std::uint32_t own, pick_reason r, pick_error e) noexcept {
-        const std::size_t which = e == pick_error::none ? static_cast<std::size_t>(r)
-                                                        : pick_reason_count + static_cast<std::size_t>(e);
-        if (own < own_stripes) [[likely]] {  // nobody else writes it
-            auto& counter = stripes_[own].counters[which];
-            counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-        } else {
-            stripes_[own_stripes].counters[which].fetch_add(1, std::memory_order_relaxed);
-        }
+    WEIR_ALWAYS_INLINE void count(std::uint32_t own, pick_reason r, std::uint64_t times = 1) noexcept {
+        add(own, static_cast<std::size_t>(r), times);
     }
+    void count(std::uint32_t own, pick_error e) noexcept {
+        add(own, pick_reason_count + static_cast<std::size_t>(e), 1);
+    }
+
     [[nodiscard]] selector_counts read() const noexcept {
         selector_counts sum;
         for (const auto& s : stripes_) {
@@ -51,6 +48,15 @@ public:
     }
 
 private:
+    WEIR_ALWAYS_INLINE void add(std::uint32_t own, std::size_t which, std::uint64_t times) noexcept {
+        if (own < own_stripes) [[likely]] {  // nobody else writes it
+            auto& counter = stripes_[own].counters[which];
+            counter.store(counter.load(std::memory_order_relaxed) + times, std::memory_order_relaxed);
+        } else {
+            stripes_[own_stripes].counters[which].fetch_add(times, std::memory_order_relaxed);
+        }
+    }
+
     static constexpr std::uint32_t own_stripes = 64;
     struct alignas(cache_line) stripe {
         std::atomic<std::uint64_t> counters[pick_reason_count + pick_error_count]{};
@@ -99,24 +105,21 @@ public:
         const auto now = time_of(options);
         std::uint32_t index = choice::nobody, bound = unlimited;
         decide(*p, options, now, index, result.reason, bound);
-        if (index >= p->slots) [[unlikely]] {
-            result.error = why_nobody(*p, options);
-            return count(section, result);
-        }
+        if (index >= p->slots) [[unlikely]]
+            return fail(result, section.stripe(), why_nobody(*p, options));
+        counters_.count(section.stripe(), result.reason);  // before the locked addition, behind which it would wait
         record_base* r = p->records[index];
         if (!p->plain) bound = (std::min)(bound, p->members->limit(index));
         if (r->leases.start() >= (std::min)(bound, lease_word::most_in_flight)) [[unlikely]] {
             r->leases.undo_start();
+            counters_.count(section.stripe(), result.reason, ~std::uint64_t{0});  // back
             r = pick_again(*p, options, now, result.reason);
-            if (r == nullptr) {
-                result.error = pick_error::overloaded;
-                return count(section, result);
-            }
+            if (r == nullptr) return fail(result, section.stripe(), pick_error::overloaded);
+            counters_.count(section.stripe(), result.reason);
         }
         result.record = r;
         if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
             result.started = start_metrics(metrics, now);
-        count(section, result);
     }
 
     template <class F>
@@ -141,8 +144,10 @@ private:
         if constexpr (reads_clock<Policy>) return clock_();
         return picked::untimed;
     }
-    WEIR_ALWAYS_INLINE void count(const read_section& section, const picked& result) noexcept {
-        counters_.count(section.stripe(), result.reason, result.error);
+    WEIR_NEVER_INLINE void fail(picked& result, std::uint32_t stripe, pick_error why) noexcept {
+        result.error = why;
+        result.reason = pick_reason::chosen;
+        counters_.count(stripe, why);
     }
     void replace(published_base* next, trash& old) noexcept {
         if (published_base* const was = current_.exchange(next, std::memory_order_seq_cst); was != &gone_) old.add(was);

@@ -3,6 +3,7 @@
 #include "detail/record.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <utility>
 
 namespace weir::inline WEIR_ABI {
@@ -22,6 +23,15 @@ struct picked {
     pick_error error = pick_error::none;
 };
 
+/// From one reading of a clock to another: not negative, and without overflow whatever the clock says.
+[[nodiscard]] constexpr std::chrono::nanoseconds between(std::chrono::nanoseconds from,
+                                                         std::chrono::nanoseconds to) noexcept {
+    if (to <= from) return std::chrono::nanoseconds{0};
+    const auto elapsed = static_cast<std::uint64_t>(to.count()) - static_cast<std::uint64_t>(from.count());
+    constexpr auto most = static_cast<std::uint64_t>((std::chrono::nanoseconds::max)().count());
+    return std::chrono::nanoseconds{static_cast<std::int64_t>(elapsed < most ? elapsed : most)};
+}
+
 WEIR_NEVER_INLINE inline void feed_metrics(record_base& r, metric_cell* cell, outcome how,
                                            std::chrono::nanoseconds started,
                                            std::chrono::nanoseconds latency) noexcept {
@@ -31,8 +41,7 @@ WEIR_NEVER_INLINE inline void feed_metrics(record_base& r, metric_cell* cell, ou
             now = r.clock();
             break;
         }
-    if (latency.count() < 0 && started != picked::untimed)
-        latency = now > started ? now - started : std::chrono::nanoseconds{0};
+    if (latency.count() < 0 && started != picked::untimed) latency = between(started, now);
     for (; cell != nullptr; cell = cell->next) cell->on_end(how, latency, now);
 }
 

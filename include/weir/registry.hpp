@@ -89,7 +89,9 @@ public:
     [[nodiscard]] std::optional<backend_id> find(std::string_view identity) const {
         return hub_->read([&](const detail::membership& m, const view& v) -> std::optional<backend_id> {
             const auto found = m.by_identity.find(identity);
-            if (found == m.by_identity.end()) return std::nullopt;
+            // Inside an update of this thread the names are ahead of what is published.
+            if (found == m.by_identity.end() || !v.is_member(found->second) || v.identity(found->second) != identity)
+                return std::nullopt;
             return v.id(found->second);
         });
     }

@@ -28,8 +28,9 @@ constexpr std::array<std::uint64_t, 257> make_log_table() {
 
 inline constexpr auto log_table = make_log_table();
 
-/// -log2((bits + 1) / 2^64) in 2^-57ths, in (0, 64]: exponentially distributed for uniform bits. Integers only, so that
-/// every platform agrees on every comparison; off by at most 3e-6 (linear between 256 points to the octave).
+/// -log2((bits | 1) / 2^64) in 2^-57ths, above 0 and at most 64 (and one unit): exponentially distributed for uniform
+/// bits. Integers only, so that every platform agrees on every comparison; off by at most 3e-6 (linear between 256 points
+/// to the octave).
 constexpr std::uint64_t negative_log2(std::uint64_t bits) noexcept {
     const int zeros = std::countl_zero(bits | 1);
     const std::uint64_t mantissa = (bits | 1) << zeros;

@@ -32,8 +32,8 @@ struct peak_ewma_estimator {
 /// An idle backend's estimate moves to the median of the pool with the time constant `decay` (not to 0, which would
 /// make a slow one look best), and a backend without a sample is taken for the median; as long as nobody has one, for
 /// `initial`. So newcomers are neither starved nor flooded, and unmeasured backends are still ordered by in flight.
-/// A failure never makes a backend look fast: it counts as a latency of the median x 2^k at least, k the failures in a
-/// row (up to 6), and `cancelled` can only raise the estimate.
+/// A failure never makes a backend look faster: it counts as a latency of the median x 2^k at least, k the failures in a
+/// row (up to 6), and of no less than the estimate; `cancelled` can only raise what is expected.
 ///
 /// Cost: scoring reads three words and a median; ending a lease updates two words of the backend's own, and at each
 /// eighth sample may move its entry in the pool's histogram, the one line that backends share.
@@ -76,11 +76,11 @@ public:
             if (s.failures.load(std::memory_order_relaxed) != 0) s.failures.store(0, std::memory_order_relaxed);
             if (sample < 0) return;
         } else if (how == outcome::cancelled) {
-            if (sample <= s.estimate.load(std::memory_order_relaxed)) return;
+            if (sample <= expected(p, s, now)) return;
         } else {
             const int row = (std::min)(s.failures.load(std::memory_order_relaxed) + 1, most_failures);
             s.failures.store(static_cast<std::uint16_t>(row), std::memory_order_relaxed);
-            sample = (std::max)(sample, std::ldexp(reference(p), row));
+            sample = (std::max)({sample, std::ldexp(reference(p), row), s.estimate.load(std::memory_order_relaxed)});
         }
         observe(s, (std::max)(sample, 1.0), now.count());
         const std::uint32_t samples = s.samples.fetch_add(1, std::memory_order_relaxed);
@@ -92,17 +92,7 @@ public:
     }
 
     [[nodiscard]] double score(const pool& p, const state& s, const load_reading& reading) const noexcept {
-        const double median = reference(p);
-        double estimate = s.estimate.load(std::memory_order_relaxed);
-        if (estimate == 0) {
-            estimate = median;
-        } else {
-            const auto idle = static_cast<double>(elapsed(s.last.load(std::memory_order_relaxed), reading.now.count()));
-            const double x = idle / decay_;
-            estimate = median +
-                       (estimate - median) / (1 + x + 0.5 * x * x);  // within 0.07 of exp(-x), without its cost
-        }
-        return estimate * (reading.in_flight + 1.0);
+        return expected(p, s, reading.now) * (reading.in_flight + 1.0);
     }
 
     bool operator==(const peak_ewma&) const = default;
@@ -129,6 +119,21 @@ private:
     double reference(const pool& p) const noexcept {
         const double median = p.median.value();
         return median > 0 ? median : initial_;
+    }
+
+    /// The latency to expect now: the estimate, on its way to the median while it is idle.
+    double expected(const pool& p, const state& s, std::chrono::nanoseconds now) const noexcept {
+        const double median = reference(p);
+        double estimate = s.estimate.load(std::memory_order_relaxed);
+        if (estimate == 0) {
+            estimate = median;
+        } else {
+            const auto idle = static_cast<double>(elapsed(s.last.load(std::memory_order_relaxed), now.count()));
+            const double x = idle / decay_;
+            estimate = median +
+                       (estimate - median) / (1 + x + 0.5 * x * x);  // within 0.07 of exp(-x), without its cost
+        }
+        return estimate;
     }
 
     void observe(state& s, double sample, std::int64_t now) const noexcept {

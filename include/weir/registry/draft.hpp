@@ -42,7 +42,8 @@ public:
         for (auto& r : added_)
             if (r != nullptr && !r->identity.empty()) membership_.by_identity.erase(r->identity);
         for (auto& node : unnamed_) membership_.by_identity.insert(std::move(node));
-        for (const std::uint32_t slot : taken_) membership_.free_slots.push_back(slot);  // they came from there
+        // They came from there, and lie there again in their order.
+        membership_.free_slots.insert(membership_.free_slots.end(), taken_.rbegin(), taken_.rend());
     }
 
     backend_id add(std::unique_ptr<record_base> fresh, const backend_options& options) {
@@ -55,8 +56,8 @@ public:
         const bool reuse = !membership_.free_slots.empty();
         const auto slot = reuse ? membership_.free_slots.back() : static_cast<std::uint32_t>(r.records.size());
         if (!reuse && slot == ~std::uint32_t{0}) reject("more than 4294967294 backends");
-        added_.reserve(added_.size() + 1);
-        taken_.reserve(taken_.size() + 1);
+        make_room(added_);
+        make_room(taken_);
         const std::uint32_t zone = zone_number(r, options.zone);
         if (!reuse) grow(r, slot + std::size_t{1});
         if (!name.empty()) membership_.by_identity.emplace(name, slot);
@@ -83,8 +84,8 @@ public:
         if (!has(id)) return false;
         roster& r = edit();
         record_base& record = *r.records[id.slot];
-        unnamed_.reserve(unnamed_.size() + 1);
-        removed_.reserve(removed_.size() + 1);
+        make_room(unnamed_);
+        make_room(removed_);
         tell(change_kind::removed, record);
         if (!record.identity.empty())
             if (auto node = membership_.by_identity.extract(record.identity); current_has(record))
@@ -179,6 +180,12 @@ private:
     static void check(const backend_options& options) {
         if (options.max_in_flight == 0)
             reject("max_in_flight 0 is not at least 1; a weight of 0 or condition::disabled takes a backend out");
+    }
+
+    /// For one more, growing in proportion: `reserve(size + 1)` alone would copy everything each time.
+    template <class T>
+    static void make_room(std::vector<T>& v) {
+        if (v.size() == v.capacity()) v.reserve(2 * v.size() + 8);
     }
 
     static void set_limit(roster& r, std::uint32_t slot, std::uint32_t limit) noexcept {

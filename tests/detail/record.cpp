@@ -1,0 +1,140 @@
+#include <weir/detail/record.hpp>
+
+#include "catch.hpp"
+
+#include <weir/random.hpp>
+
+#include <thread>
+
+using weir::outcome;
+using weir::detail::lease_word;
+
+namespace {
+
+/// Starts and ends one lease, which is never the last holder: the registry's pin is there.
+bool once(lease_word& word, outcome how) {
+    word.start();
+    return word.end(how);
+}
+
+std::string as_text(const weir::outcome_counts& c) {
+    return std::to_string(c.success) + ' ' + std::to_string(c.failure) + ' ' + std::to_string(c.timeout) + ' ' +
+           std::to_string(c.connect_failure) + ' ' + std::to_string(c.cancelled);
+}
+
+struct tally {
+    std::uint64_t ends[5]{};
+    [[nodiscard]] std::string text() const { return as_text({ends[0], ends[1], ends[2], ends[3], ends[4]}); }
+};
+
+}  // namespace
+
+TEST_CASE("hardening 1: in flight is 0 at rest, and counts up and down by one") {
+    lease_word word;
+    CHECK(word.in_flight() == 0);
+    CHECK(word.start() == 0);
+    CHECK(word.start() == 1);
+    CHECK(word.in_flight() == 2);
+    CHECK_FALSE(word.end(outcome::success));
+    CHECK_FALSE(word.end(outcome::failure));
+    CHECK(word.in_flight() == 0);
+    word.start();
+    word.undo_start();
+    CHECK(word.in_flight() == 0);
+    CHECK(as_text(word.counts()) == "1 1 0 0 0");
+}
+
+TEST_CASE("the last to let go is told so, be it the registry or a lease") {
+    lease_word by_registry;
+    CHECK(by_registry.unpin());
+
+    for (int how = 0; how < 5; ++how) {
+        lease_word by_lease;
+        by_lease.start();
+        by_lease.start();
+        CHECK_FALSE(by_lease.unpin());
+        CHECK_FALSE(by_lease.end(static_cast<outcome>(how)));
+        CHECK(by_lease.end(static_cast<outcome>(how)));
+    }
+}
+
+TEST_CASE("counts are exact across every wrap of their fields, in any mixture") {
+    // Cancellations wrap at 2^19 and successes at 2^20: three wraps of each, alone and together.
+    const auto mixture = GENERATE(as<std::vector<unsigned>>{}, std::vector<unsigned>{100, 0, 0, 0, 0},
+                                  std::vector<unsigned>{0, 0, 0, 0, 100}, std::vector<unsigned>{50, 0, 0, 0, 50},
+                                  std::vector<unsigned>{90, 3, 3, 2, 2}, std::vector<unsigned>{2, 1, 1, 1, 95});
+    lease_word word;
+    tally expected;
+    weir::generator random{mixture[0] + 1};
+    int wrong = 0, last = 0;
+    for (int i = 0; i < 3'400'000; ++i) {
+        auto drawn = static_cast<unsigned>(random.below(100));
+        unsigned how = 0;
+        while (drawn >= mixture[how]) drawn -= mixture[how++];
+        last += once(word, static_cast<outcome>(how)) ? 1 : 0;
+        ++expected.ends[how];
+        // Near a wrap every single count, elsewhere now and then.
+        const bool near_wrap = ((expected.ends[0] + 8) & 0x3ffff) < 16 || ((expected.ends[4] + 8) & 0x3ffff) < 16;
+        if (i % 997 == 0 || near_wrap) wrong += as_text(word.counts()) != expected.text() ? 1 : 0;
+    }
+    CHECK(wrong == 0);
+    CHECK(last == 0);
+    CHECK(as_text(word.counts()) == expected.text());
+    CHECK(word.in_flight() == 0);
+    CHECK(word.unpin());
+}
+
+TEST_CASE("a wrap neither disturbs the leases in flight nor lets go of the backend") {
+    lease_word word;
+    for (int i = 0; i < 1000; ++i) word.start();
+    for (int i = 0; i < (1 << 21); ++i) (void)once(word, i % 2 == 0 ? outcome::success : outcome::cancelled);
+    CHECK(word.in_flight() == 1000);
+    CHECK_FALSE(word.unpin());
+    for (int i = 0; i < 999; ++i) REQUIRE_FALSE(word.end(outcome::success));
+    CHECK(word.in_flight() == 1);
+    CHECK(word.end(outcome::cancelled));
+}
+
+TEST_CASE("counts are exact when two threads drive them across wraps") {
+    lease_word word;
+    constexpr std::uint64_t each = 700'000;
+    const auto drive = [&](outcome how) {
+        for (std::uint64_t i = 0; i < each; ++i) (void)once(word, how);
+    };
+    std::thread other{drive, outcome::cancelled};
+    drive(outcome::success);
+    other.join();
+    CHECK(as_text(word.counts()) == as_text({each, 0, 0, 0, each}));
+    CHECK(word.in_flight() == 0);
+}
+
+TEST_CASE("counts that are read while leases end never run backwards") {
+    lease_word word;
+    std::atomic<bool> done{false};
+    std::thread writer{[&] {
+        for (int i = 0; i < 1'500'000; ++i) (void)once(word, i % 3 == 0 ? outcome::success : outcome::cancelled);
+        done.store(true);
+    }};
+    std::uint64_t cancelled = 0, backwards = 0;
+    while (!done.load()) {
+        const auto now = word.counts();
+        backwards += now.cancelled < cancelled ? 1 : 0;
+        cancelled = now.cancelled;
+    }
+    writer.join();
+    CHECK(backwards == 0);
+    CHECK(word.counts().cancelled == 1'000'000);
+}
+
+TEST_CASE("what every lease writes shares no cache line with what is only read") {
+    CHECK(alignof(weir::detail::record_base) == weir::detail::cache_line);
+    static_assert(sizeof(lease_word) <= weir::detail::cache_line);
+    static_assert(noexcept(std::declval<lease_word&>().start()) &&
+                  noexcept(std::declval<lease_word&>().end(outcome::success)));
+}
+
+TEST_CASE("an id of nobody equals no id that was given out, and ids differ by generation") {
+    CHECK(weir::backend_id{} != weir::backend_id{0, 0});
+    CHECK(weir::backend_id{1, 0} != weir::backend_id{1, 1});
+    CHECK(weir::backend_id{1, 1} == weir::backend_id{1, 1});
+}

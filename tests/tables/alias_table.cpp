@@ -1,0 +1,102 @@
+#include <weir/tables/alias_table.hpp>
+
+#include "catch.hpp"
+#include "statistics.hpp"
+#include "support/vectors.hpp"
+
+#include <weir/random.hpp>
+
+using weir::alias_table;
+
+namespace {
+
+std::string refusal(const std::vector<std::uint32_t>& weights) {
+    try {
+        alias_table table{weights};
+        return "taken";
+    } catch (const std::invalid_argument& e) {
+        return e.what();
+    }
+}
+
+void check_probabilities(const std::vector<std::uint32_t>& weights) {
+    const alias_table table{weights};
+    double sum = 0;
+    for (const auto w : weights) sum += w;
+    const double bound = std::ldexp(1.0, -32) * 1.0000001;  // of each column; a probability adds up n columns / n
+    for (std::uint32_t i = 0; i < weights.size(); ++i) {
+        INFO("index " << i << " of " << weights.size());
+        CHECK(std::abs(table.probability(i) - weights[i] / sum) <= bound);
+        CHECK((table.probability(i) > 0) == (weights[i] > 0));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("the table implies the probabilities that other implementations do") {
+    int cases = 0;
+    for (const std::string& line : weir_test::vector_cases("alias_tables.json", "weights")) {
+        INFO(line);
+        auto weights = weir_test::json_numbers(line, "weights");
+        const auto pdf = weir_test::json_numbers(line, "gsl_pdf");
+        REQUIRE(weights.size() == pdf.size());
+        // Ours are whole numbers: scale the fractions up.
+        const double least = 1 / *std::min_element(weights.begin(), weights.end(), [](double a, double b) {
+                                 return (a > 0 ? a : 1e9) < (b > 0 ? b : 1e9);
+                             });
+        std::vector<std::uint32_t> whole;
+        bool fits = true;
+        for (const double w : weights) {
+            const double scaled = w * std::max(least, 1.0);
+            fits = fits && scaled < 4294967296.0;
+            whole.push_back(fits ? static_cast<std::uint32_t>(std::lround(scaled)) : 0);
+        }
+        if (!fits) continue;  // 1e-6 beside 1e6
+        ++cases;
+        const alias_table table{whole};
+        for (std::uint32_t i = 0; i < pdf.size(); ++i)
+            CHECK(table.probability(i) == Approx(pdf[i]).epsilon(1e-6).margin(1e-12));
+    }
+    CHECK(cases == 11);
+}
+
+TEST_CASE("hardening 5: weight sums never wrap, and every probability is within 2^-32") {
+    constexpr auto most = ~std::uint32_t{0};
+    check_probabilities({most, most});
+    check_probabilities({most, 1});
+    check_probabilities(std::vector<std::uint32_t>(1000, most));
+    check_probabilities({1, most, 0, most, 1, most - 1});
+    check_probabilities({0, 0, 1});
+    weir::generator random{5};
+    for (int n = 1; n < 60; ++n) {
+        std::vector<std::uint32_t> weights;
+        for (int i = 0; i < n; ++i) weights.push_back(static_cast<std::uint32_t>(random() >> (32 + random.below(32))));
+        weights.push_back(1);
+        check_probabilities(weights);
+    }
+}
+
+TEST_CASE("weights of nothing but 0 are refused in words, no weights make an empty table") {
+    CHECK(refusal({0}) == "weir: alias_table: all weights are 0; at least one has to be above");
+    CHECK(refusal({0, 0, 0}).find("all weights are 0") != std::string::npos);
+    CHECK(alias_table{std::span<const std::uint32_t>{}}.size() == 0);
+    CHECK(alias_table{}.size() == 0);
+}
+
+TEST_CASE("draws are in proportion, and a weight of 0 is never drawn, not even by the extreme numbers") {
+    const std::vector<std::uint32_t> weights{0, 1, 2, 3, 0, 1000, 0};
+    const alias_table table{weights};
+    std::vector<std::uint64_t> counts(weights.size());
+    weir::generator random{6};
+    for (int i = 0; i < 200'000; ++i) ++counts[table.draw(random())];
+    CHECK(weir_test::unfair(counts, weights) == "");
+    for (std::uint64_t column = 0; column < 7; ++column) {
+        const std::uint64_t begin = ~std::uint64_t{0} / 7 * column;
+        for (std::uint64_t near = 0; near < 4; ++near) {
+            CHECK(weights[table.draw(begin + near)] > 0);
+            CHECK(weights[table.draw(begin - near)] > 0);
+        }
+    }
+}
+
+static_assert(noexcept(std::declval<const alias_table&>().draw(0)));

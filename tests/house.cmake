@@ -1,0 +1,86 @@
+# Tests of the house itself, in CMake alone, so that a bare machine can run them.
+
+# Every header compiles alone, and twice.
+set(header_objects)
+foreach(header IN LISTS weir_headers weir_asio_headers)
+    if(header MATCHES "^weir/asio/" AND NOT TARGET Boost::headers)
+        continue()
+    endif()
+    string(REGEX REPLACE "\\.hpp$" ".cpp" source ${header})
+    set(source ${CMAKE_CURRENT_BINARY_DIR}/self_contained/${source})
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include <@header@>\n#include <@header@> // NOLINT(readability-duplicate-include)\n" @ONLY)
+    list(APPEND header_objects ${source})
+endforeach()
+add_library(weir_self_contained OBJECT ${header_objects})
+target_link_libraries(weir_self_contained PRIVATE weir_development)
+if(weir_asio_headers AND TARGET Boost::headers)
+    target_link_libraries(weir_self_contained PRIVATE weir::asio)
+endif()
+add_test(NAME house/self_contained
+    COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --config $<CONFIG> --target weir_self_contained)
+set_tests_properties(house/self_contained PROPERTIES TIMEOUT 600)
+
+# No header includes upward, and the rule itself works: on a planted tree it finds each kind of fault.
+set(floors ${CMAKE_CURRENT_SOURCE_DIR}/floors.cmake)
+add_test(NAME house/floors COMMAND ${CMAKE_COMMAND} -D include_dir=${PROJECT_SOURCE_DIR}/include -P ${floors})
+foreach(fault upward sideways unlisted foreign)
+    set(tree ${CMAKE_CURRENT_BINARY_DIR}/floors/${fault})
+    file(WRITE ${tree}/weir/hash.hpp "#include <cstdint>\n")
+    add_test(NAME house/floors_find_${fault} COMMAND ${CMAKE_COMMAND} -D include_dir=${tree} -P ${floors})
+endforeach()
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/floors/upward/weir/fwd.hpp "  #  include \"weir/registry.hpp\"\n")
+set_tests_properties(house/floors_find_upward PROPERTIES
+    PASS_REGULAR_EXPRESSION "weir/fwd.hpp \\(floor 0\\) includes weir/registry.hpp \\(floor 2\\)")
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/floors/sideways/weir/adapt/priority.hpp "#include <weir/select/random.hpp>\n")
+set_tests_properties(house/floors_find_sideways PROPERTIES
+    PASS_REGULAR_EXPRESSION "weir/adapt/priority.hpp must not include weir/select/random.hpp")
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/floors/unlisted/weir/odds_and_ends.hpp "#pragma once\n")
+set_tests_properties(house/floors_find_unlisted PROPERTIES
+    PASS_REGULAR_EXPRESSION "weir/odds_and_ends.hpp has no floor: add it to tests/floors.cmake")
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/floors/foreign/weir/random.hpp "#include <unistd.h>\n#include <cstdint>\n")
+set_tests_properties(house/floors_find_foreign PROPERTIES
+    PASS_REGULAR_EXPRESSION "weir/random.hpp includes <unistd.h>: only weir/detail/os.hpp may")
+
+# Each compile_fail/*.cpp is refused by the compiler, in the words that its `// expect:` lines give.
+separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${weir_stdlib_flag} ${CMAKE_CXX20_STANDARD_COMPILE_OPTION}")
+# Without source excerpts: the words must come from the diagnostic, not from the line it quotes.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    list(APPEND flags -fno-diagnostics-show-caret)
+else()
+    list(APPEND flags -fno-caret-diagnostics)
+endif()
+function(add_compile_fail_test name source)
+    add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -D source=${source} -D compiler=${CMAKE_CXX_COMPILER}
+        "-Dflags=${flags};-I${PROJECT_SOURCE_DIR}/include" -P ${CMAKE_CURRENT_SOURCE_DIR}/compile_fail.cmake)
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${WEIR_TEST_TIMEOUT})
+endfunction()
+file(GLOB refused CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/compile_fail/*.cpp)
+foreach(source IN LISTS refused)
+    cmake_path(GET source STEM name)
+    add_compile_fail_test(compile_fail/${name} ${source})
+endforeach()
+
+# The driver is tested too: what compiles, what fails in other words and what never compiles are all found out.
+set(trials ${CMAKE_CURRENT_BINARY_DIR}/compile_fail)
+file(WRITE ${trials}/compiles.cpp "// expect: anything\nint main() {}\n")
+file(WRITE ${trials}/other_words.cpp "// expect: a word\n#ifndef WEIR_FIXED\nstatic_assert(false, \"another\");\n#endif\n")
+file(WRITE ${trials}/never_compiles.cpp "// expect: some words\nstatic_assert(false, \"some words\");\n")
+file(WRITE ${trials}/silent.cpp "static_assert(false);\n")
+foreach(trial compiles other_words never_compiles silent)
+    add_compile_fail_test(house/compile_fail_finds_${trial} ${trials}/${trial}.cpp)
+endforeach()
+set_tests_properties(house/compile_fail_finds_compiles PROPERTIES PASS_REGULAR_EXPRESSION "it compiles")
+set_tests_properties(house/compile_fail_finds_other_words PROPERTIES PASS_REGULAR_EXPRESSION "does not say: a word")
+set_tests_properties(house/compile_fail_finds_never_compiles PROPERTIES PASS_REGULAR_EXPRESSION "even with WEIR_FIXED")
+set_tests_properties(house/compile_fail_finds_silent PROPERTIES PASS_REGULAR_EXPRESSION "no `// expect: ` line")
+
+# A vcpkg port must spell its version out: the one place that is not the header.
+file(READ ${PROJECT_SOURCE_DIR}/packaging/vcpkg/ports/weir/vcpkg.json manifest)
+string(JSON manifest_version GET "${manifest}" version-semver)
+if(NOT manifest_version VERSION_EQUAL PROJECT_VERSION)
+    message(FATAL_ERROR "packaging/vcpkg/ports/weir/vcpkg.json says ${manifest_version}, version.hpp ${PROJECT_VERSION}")
+endif()
+
+if(WEIR_INSTALL)
+    include(consumer/consumer.cmake)
+endif()

@@ -117,9 +117,12 @@ asio::awaitable<bool> serve_one(server& s, tcp::socket& socket, boost::beast::fl
     if (!failing && (chunked || closing || numbered(target, "/bytes/", number))) {
         http::response<http::buffer_body> head;
         head.base() = reply.base();
-        if (chunked) head.chunked(true);
-        else if (closing) head.keep_alive(false);
-        else head.content_length(number);
+        if (chunked)
+            head.chunked(true);
+        else if (closing)
+            head.keep_alive(false);
+        else
+            head.content_length(number);
         co_await send_bytes(socket, std::move(head), method == "HEAD" ? 0 : number);
         co_return request.keep_alive() && !closing;
     }
@@ -127,13 +130,16 @@ asio::awaitable<bool> serve_one(server& s, tcp::socket& socket, boost::beast::fl
         ++s.count.errors;
         reply.body() = "failing on purpose\n";
     } else if (target == "/stats") {
-        nlohmann::json json{{"name", s.set.name},           {"connections", s.count.connections},
-                            {"requests", s.count.requests}, {"errors", s.count.errors},
+        nlohmann::json json{{"name", s.set.name},
+                            {"connections", s.count.connections},
+                            {"requests", s.count.requests},
+                            {"errors", s.count.errors},
                             {"methods", s.count.by_method}};
         reply.set(http::field::content_type, "application/json");
         reply.body() = json.dump() + '\n';
     } else if (target == "/headers") {
-        for (const auto& f : request) reply.body() += std::string(f.name_string()) + ": " + std::string(f.value()) + '\n';
+        for (const auto& f : request)
+            reply.body() += std::string(f.name_string()) + ": " + std::string(f.value()) + '\n';
     } else if (numbered(target, "/status/", number) && number >= 200 && number <= 599) {
         reply.result(static_cast<unsigned>(number));
     } else if (method != "GET" && method != "HEAD") {
@@ -148,8 +154,10 @@ asio::awaitable<bool> serve_one(server& s, tcp::socket& socket, boost::beast::fl
     const bool bodyless = reply.result_int() == 204 || reply.result_int() == 304;
     if (!bodyless) reply.prepare_payload();
     http::response_serializer<http::string_body> serializer{reply};
-    if (method == "HEAD" || bodyless) co_await http::async_write_header(socket, serializer, asio::use_awaitable);
-    else co_await http::async_write(socket, serializer, asio::use_awaitable);
+    if (method == "HEAD" || bodyless)
+        co_await http::async_write_header(socket, serializer, asio::use_awaitable);
+    else
+        co_await http::async_write(socket, serializer, asio::use_awaitable);
     co_return request.keep_alive();
 }
 
@@ -158,7 +166,8 @@ asio::awaitable<void> serve(server& s, tcp::socket socket) {
     boost::beast::flat_buffer buffer;
     try {
         socket.set_option(tcp::no_delay(true));
-        while (co_await serve_one(s, socket, buffer)) {}
+        while (co_await serve_one(s, socket, buffer)) {
+        }
     } catch (const boost::system::system_error&) {
         // The peer left, or spoke no HTTP: nobody to tell.
     }
@@ -168,8 +177,10 @@ asio::awaitable<void> accept(server& s, tcp::acceptor& acceptor) {
     for (;;) {
         auto [ec, socket] = co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
         if (ec == asio::error::operation_aborted) co_return;
-        if (ec) co_await pause(50);  // out of file descriptors, most likely
-        else co_spawn(acceptor.get_executor(), serve(s, std::move(socket)), asio::detached);
+        if (ec)
+            co_await pause(50);  // out of file descriptors, most likely
+        else
+            co_spawn(acceptor.get_executor(), serve(s, std::move(socket)), asio::detached);
     }
 }
 
@@ -182,10 +193,10 @@ int main(int argc, char** argv) {
     app.option_defaults()->always_capture_default();
     app.add_option("--listen", address, "ADDRESS:PORT; port 0 takes a free one");
     app.add_option("--name", s.set.name, "what it calls itself");
-    app.add_option("--colour", s.set.colour, "a CSS colour for its page")
-        ->check([](const std::string& c) {
-            return c.find_first_not_of("#0123456789abcdefghijklmnopqrstuvwxyzABCDEF") == c.npos ? "" : "expected a CSS colour";
-        });
+    app.add_option("--colour", s.set.colour, "a CSS colour for its page")->check([](const std::string& c) {
+        return c.find_first_not_of("#0123456789abcdefghijklmnopqrstuvwxyzABCDEF") == c.npos ? ""
+                                                                                            : "expected a CSS colour";
+    });
     app.add_option("--delay", s.set.delay, "ms to wait before each reply")->check(CLI::Range(0, 3600000));
     app.add_option("--error-rate", s.set.error_rate, "share of requests answered 500")->check(CLI::Range(0.0, 1.0));
     try {
@@ -196,7 +207,8 @@ int main(int argc, char** argv) {
         if (colon == address.npos || std::from_chars(address.data() + colon + 1, end, port).ptr != end || port > 65535)
             throw std::invalid_argument("--listen '" + address + "': expected ADDRESS:PORT");
         asio::io_context context{1};
-        tcp::acceptor acceptor(context, {asio::ip::make_address(address.substr(0, colon)), static_cast<std::uint16_t>(port)});
+        tcp::acceptor acceptor(context,
+                               {asio::ip::make_address(address.substr(0, colon)), static_cast<std::uint16_t>(port)});
         asio::signal_set signals(context, SIGTERM, SIGINT);
         signals.async_wait([&](auto, int) { context.stop(); });
         co_spawn(context, accept(s, acceptor), asio::detached);

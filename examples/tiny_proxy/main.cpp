@@ -17,9 +17,12 @@ using workers = std::vector<std::unique_ptr<worker>>;
 inline std::vector<tcp::endpoint> resolve(const std::string& text, asio::io_context& context) {
     const auto colon = (std::min)(text.rfind(':'), text.size());
     auto host = text.substr(0, colon), port = text.substr((std::min)(colon + 1, text.size()));
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    else if (host.find(':') != host.npos) host.clear();
-    if (host.empty() || port.empty() || port.size() > 5 || !std::ranges::all_of(port, is_digit) || std::stoi(port) > 65535)
+    if (host.starts_with('[') && host.ends_with(']'))
+        host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != host.npos)
+        host.clear();
+    if (host.empty() || port.empty() || port.size() > 5 || !std::ranges::all_of(port, is_digit) ||
+        std::stoi(port) > 65535)
         throw std::invalid_argument("'" + text + "' is no address: expected HOST:PORT with a port up to 65535");
     error_code ec;
     std::vector<tcp::endpoint> found;
@@ -50,7 +53,8 @@ inline acceptor listen(const std::string& text, worker& w) {
     error_code ec;
     a.bind(at, ec);
     if (!ec) a.listen(asio::socket_base::max_listen_connections, ec);
-    if (ec) throw std::invalid_argument("cannot listen on '" + text + "': " + ec.message() + ", expected a free address");
+    if (ec)
+        throw std::invalid_argument("cannot listen on '" + text + "': " + ec.message() + ", expected a free address");
     return a;
 }
 
@@ -76,7 +80,7 @@ inline task<> accept(acceptor& a, const workers& all, bool admin) {
 }
 
 void run(int argc, char** argv) {
-    settings set;
+    limits set;
     std::string listen_on = "127.0.0.1:8080", admin_on, balance = "round_robin";
     std::vector<std::string> backends;
     std::size_t threads = 1;
@@ -88,7 +92,8 @@ void run(int argc, char** argv) {
     app.add_option("--key", set.key, "what hashing selectors hash: header:NAME, ip or path");
     app.add_option("--threads", threads, "how many threads serve")->check(CLI::Range(1, 1024));
     app.add_option("--max-body", set.max_body, "largest request body in bytes");
-    app.add_option("--admin", admin_on, "loopback HOST:PORT: GET /stats, POST /drain?backend=HOST:PORT, POST /undrain?...");
+    app.add_option("--admin", admin_on,
+                   "loopback HOST:PORT: GET /stats, POST /drain?backend=HOST:PORT, POST /undrain?...");
     const CLI::Range range(0.001, 86400.0);
     app.add_option("--connect-timeout", set.connect, "seconds until a connect has failed")->check(range);
     app.add_option("--request-timeout", set.request, "seconds for a head, and for 4 KiB of a body")->check(range);
@@ -112,7 +117,7 @@ void run(int argc, char** argv) {
 
     workers all;  // before the proxy: its backends' idle connections live in the workers' contexts
     proxy p;
-    p.set = set;
+    p.limits = set;
     for (std::size_t i = 0; i < threads; ++i) all.push_back(std::make_unique<worker>(p, i));
     auto& main_context = all[0]->context;
     for (const auto& text : backends) add_backend(p, text, threads, main_context);
@@ -123,7 +128,8 @@ void run(int argc, char** argv) {
     if (!admin_on.empty()) {
         admin = listen(admin_on, *all[0]);
         if (!admin.local_endpoint().address().is_loopback())
-            throw std::invalid_argument("--admin '" + admin_on + "' is not loopback: expected 127.0.0.1:PORT or [::1]:PORT");
+            throw std::invalid_argument("--admin '" + admin_on +
+                                        "' is not loopback: expected 127.0.0.1:PORT or [::1]:PORT");
         co_spawn(main_context, accept(admin, all, true), asio::detached);
         std::cout << "admin on http://" << admin.local_endpoint() << std::endl;
     }

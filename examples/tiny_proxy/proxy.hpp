@@ -57,14 +57,14 @@ inline const std::pair<std::string_view, picker (*)(registry&)> selectors[] = {
     {"bounded_ring_hash", bind<weir::bounded_ring_hash<backend>>},
 };
 
-struct settings {
+struct limits {
     std::string key = "path";
     std::uint64_t max_body = std::uint64_t{4} << 30;
     double connect = 1, request = 10, response = 30, idle = 60, grace = 30;  // timeouts in seconds
 };
 
 struct proxy {
-    settings set;
+    tiny_proxy::limits limits;
     registry backends;
     picker pick;
     std::atomic<std::uint64_t> requests = 0, retried = 0, refused = 0, failed = 0;
@@ -84,8 +84,13 @@ struct proxy {
                             {"connect_failure", o.connect_failure},
                             {"cancelled", o.cancelled}});
         }
-        return nlohmann::json{{"requests", requests.load()}, {"retried", retried.load()}, {"refused", refused.load()},
-                              {"failed", failed.load()}, {"backends", list}}.dump(1) + '\n';
+        return nlohmann::json{{"requests", requests.load()},
+                              {"retried", retried.load()},
+                              {"refused", refused.load()},
+                              {"failed", failed.load()},
+                              {"backends", list}}
+                   .dump(1) +
+               '\n';
     }
 };
 
@@ -107,7 +112,7 @@ inline task<> tick(worker& w) {
             s.check(now);
             if ((s.idle && w.shared.stopping) || now > w.shared.cut_off.load()) s.abort();
         }
-        const auto old = [&](auto& c) { return now - c.since > seconds(w.shared.set.idle); };
+        const auto old = [&](auto& c) { return now - c.since > seconds(w.shared.limits.idle); };
         for (const auto& m : w.shared.backends.members())
             w.shared.backends.visit(m.id, [&](backend& b) { std::erase_if(b.idle[w.index], old); });
     }
@@ -119,7 +124,7 @@ inline task<> probe(worker& w, weir::backend_id id, std::vector<tcp::endpoint> e
         t.expires_after(std::chrono::milliseconds(250));
         co_await t.async_wait(as_result);
         stream s(w.streams, socket(w.context));
-        if (!co_await s.connect(endpoints, w.shared.set.connect)) break;
+        if (!co_await s.connect(endpoints, w.shared.limits.connect)) break;
     }
     // In this order: a connect that fails between the two starts a probe of its own, and nothing stays marked for ever.
     w.shared.backends.visit(id, [](backend& b) { *b.probed = false; });

@@ -134,17 +134,4 @@ public:
     bool idle = false, left = false, aborted = false;
 };
 
-/// Takes a whole head out of `s`. Its own two faults: 408, the peer was late; 499, the peer is gone.
-inline task<refusal> read_head(stream& s, std::string& head_bytes) {
-    for (std::size_t seen = 0, end = 0;;) {
-        if (auto fault = find_head(s.bytes(), seen, end)) co_return fault;
-        if (end != 0) {
-            head_bytes.assign(s.bytes().substr(0, end));
-            s.in.consume(end);
-            co_return refusal{};
-        }
-        if (co_await s.read()) co_return s.rx.expired ? refusal{408, "too slow"} : refusal{499, "connection closed"};
-    }
-}
-
 }  // namespace tiny_proxy

@@ -15,5 +15,5 @@ using Catch::Approx;
 namespace Catch::Matchers {
 inline auto ContainsSubstring(const std::string& text) { return Contains(text); }
 inline auto ContainsSubstring(const std::string& text, CaseSensitive::Choice choice) { return Contains(text, choice); }
-} // namespace Catch::Matchers
+}  // namespace Catch::Matchers
 #endif

@@ -14,4 +14,4 @@ inline std::uint64_t repetitions(std::uint64_t full) {
     return (std::max<std::uint64_t>)(1, full / 100 * percent + full % 100 * percent / 100);
 }
 
-} // namespace weir_test
+}  // namespace weir_test

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "../version.hpp"
+
+#include <cstddef>
+
+// What every header may assume about the compiler. Private.
+
+#if defined(__FAST_MATH__)
+#error "weir: -ffast-math reorders the arithmetic that load estimates and shares rest on; compile without it"
+#endif
+
+#if defined(_MSC_VER)
+#define WEIR_ALWAYS_INLINE __forceinline
+#define WEIR_NEVER_INLINE __declspec(noinline)
+#else
+#define WEIR_ALWAYS_INLINE inline __attribute__((always_inline))
+#define WEIR_NEVER_INLINE __attribute__((noinline, cold))
+#endif
+
+namespace weir::inline WEIR_ABI::detail {
+
+/// Our own constant: `hardware_destructive_interference_size` makes a consumer's GCC warn and differs between flags.
+inline constexpr std::size_t cache_line = 64;
+
+}  // namespace weir::inline WEIR_ABI::detail

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "config.hpp"
+
+// The only header that includes the operating system's own. Private.
+
+#if defined(__linux__)
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+#include <intrin.h>
+#endif
+
+namespace weir::inline WEIR_ABI::detail::os {
+
+/// Asks the kernel for barriers on demand; false where it has none or a sandbox forbids them.
+inline bool register_process_barrier() noexcept {
+#if defined(__linux__) && defined(SYS_membarrier)
+    return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+#else
+    return false;
+#endif
+}
+
+/// A full barrier on every running thread of this process; false if the kernel refused it.
+inline bool process_barrier() noexcept {
+#if defined(__linux__) && defined(SYS_membarrier)
+    const auto barrier = [] { return ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0; };
+    return barrier() || (register_process_barrier() && barrier());
+#else
+    return false;
+#endif
+}
+
+/// Has `child` called in each forked child, in the thread that forked.
+inline void at_fork_in_child(void (*child)()) noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    (void)::pthread_atfork(nullptr, nullptr, child);
+#else
+    (void)child;
+#endif
+}
+
+/// Tells the processor that this thread spins.
+inline void pause() noexcept {
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+    _mm_pause();
+#elif defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+}  // namespace weir::inline WEIR_ABI::detail::os

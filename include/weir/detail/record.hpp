@@ -1,0 +1,190 @@
+#pragma once
+
+#include "../condition.hpp"
+#include "../outcome.hpp"
+#include "reader.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace weir::inline WEIR_ABI {
+
+/// Names one membership of one backend in one registry. An id whose backend is gone stays invalid for ever: a slot that
+/// is used again has another generation (until 2^32 backends have passed through it).
+struct backend_id {
+    std::uint32_t slot = ~std::uint32_t{0};
+    std::uint32_t generation = 0;
+    friend constexpr auto operator<=>(const backend_id&, const backend_id&) noexcept = default;
+};
+
+/// How the leases of a backend ended, by outcome, since it was added. Each is exact once the leases are at rest.
+struct outcome_counts {
+    std::uint64_t success = 0;
+    std::uint64_t failure = 0;
+    std::uint64_t timeout = 0;
+    std::uint64_t connect_failure = 0;
+    std::uint64_t cancelled = 0;
+};
+
+namespace detail {
+
+/// One backend's leases in one 64-bit word: in flight, the registry's pin, and the two outcomes that are counted most
+/// (a success and a lease that just goes), so that starting and ending a lease cost one locked addition each.
+///
+///     63      44 43       25  24  23        0
+///     successes  cancellations pin in flight       (2^24 in flight at most: `most_in_flight` refuses earlier)
+///
+/// The upper two wrap, and a wrap of the lower one carries into the higher: as the sum X = cancelled + 2^19 success is
+/// exact modulo 2^39, nothing is lost as long as somebody counts how often the top bit of each field flips. That is
+/// done by whoever ends the next lease, before it ends (afterwards the record may be gone), and the reader of the
+/// counts allows for one flip that is not counted yet. 2^18 leases lie between two flips.
+class lease_word {
+public:
+    static constexpr std::uint32_t most_in_flight = (1u << 24) - (1u << 20);  // the slack is for adds about to be undone
+
+    /// Counts one lease; returns how many there were before.
+    WEIR_ALWAYS_INLINE std::uint32_t start() noexcept {
+        return in_flight_of(word_.fetch_add(1, std::memory_order_relaxed));
+    }
+    void undo_start() noexcept { word_.fetch_sub(1, std::memory_order_relaxed); }
+
+    /// Ends one lease. True: it was the last and the registry has let go, so the caller destroys the record.
+    [[nodiscard]] WEIR_ALWAYS_INLINE bool end(outcome how) noexcept {
+        if (flips_uncounted()) [[unlikely]]
+            count_flips();
+        std::uint64_t change = 0;
+        if (how == outcome::success)
+            change = one_success;
+        else if (how == outcome::cancelled)
+            change = one_cancelled;
+        else
+            rare_[static_cast<std::size_t>(how)].fetch_add(1, std::memory_order_relaxed);
+        return unreferenced(word_.fetch_add(change - 1, std::memory_order_acq_rel) + change - 1);
+    }
+
+    /// The registry lets go. True: nobody else holds on, so the caller destroys the record.
+    [[nodiscard]] bool unpin() noexcept {
+        return unreferenced(word_.fetch_sub(pin, std::memory_order_acq_rel) - pin);
+    }
+
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t in_flight() const noexcept {
+        return in_flight_of(word_.load(std::memory_order_relaxed));
+    }
+
+    [[nodiscard]] outcome_counts counts() const noexcept {
+        const std::uint64_t flips = flips_.load(std::memory_order_acquire);
+        const std::uint64_t word = word_.load(std::memory_order_acquire);
+        const std::uint64_t cancelled = total(flips & 0xffffffff, word >> cancelled_at, cancelled_bits);
+        const std::uint64_t upper = total(flips >> 32, word >> success_at, success_bits);
+        const auto rare = [&](outcome how) {
+            return rare_[static_cast<std::size_t>(how)].load(std::memory_order_relaxed);
+        };
+        return {.success = upper - (cancelled >> cancelled_bits),
+                .failure = rare(outcome::failure),
+                .timeout = rare(outcome::timeout),
+                .connect_failure = rare(outcome::connect_failure),
+                .cancelled = cancelled};
+    }
+
+private:
+    static constexpr int cancelled_at = 25, cancelled_bits = 19, success_at = 44, success_bits = 20;
+    static constexpr std::uint64_t pin = std::uint64_t{1} << 24;
+    static constexpr std::uint64_t one_cancelled = std::uint64_t{1} << cancelled_at;
+    static constexpr std::uint64_t one_success = std::uint64_t{1} << success_at;
+
+    static constexpr std::uint32_t in_flight_of(std::uint64_t word) noexcept {
+        return static_cast<std::uint32_t>(word & (pin - 1));
+    }
+    static constexpr bool unreferenced(std::uint64_t word) noexcept { return (word & (2 * pin - 1)) == 0; }
+
+    /// `flips` of the top bit of a field of `bits`, and its current content: how often it was incremented.
+    static constexpr std::uint64_t total(std::uint64_t flips, std::uint64_t field, int bits) noexcept {
+        const std::uint64_t half = std::uint64_t{1} << (bits - 1);
+        const bool top = (field & half) != 0;
+        if (top != ((flips & 1) != 0)) ++flips;
+        return flips * half + (field & (half - 1));
+    }
+
+    // The flips are read before the word: the other way round, a flip counted in between would look like a missing one.
+    WEIR_ALWAYS_INLINE bool flips_uncounted() const noexcept {
+        const std::uint64_t flips = flips_.load(std::memory_order_acquire);
+        return pending(flips, word_.load(std::memory_order_relaxed)) != 0;
+    }
+    static constexpr std::uint64_t pending(std::uint64_t flips, std::uint64_t word) noexcept {
+        const std::uint64_t lower = ((word >> (cancelled_at + cancelled_bits - 1)) ^ flips) & 1;
+        const std::uint64_t upper = ((word >> 63) ^ (flips >> 32)) & 1;
+        return (upper << 32) | lower;
+    }
+    WEIR_NEVER_INLINE void count_flips() noexcept {
+        std::uint64_t flips = flips_.load(std::memory_order_acquire);
+        if (const std::uint64_t more = pending(flips, word_.load(std::memory_order_relaxed)))
+            flips_.compare_exchange_strong(flips, flips + more, std::memory_order_acq_rel);
+    }
+
+    std::atomic<std::uint64_t> word_{pin};
+    std::atomic<std::uint64_t> flips_{0};  // of the cancellations' top bit: low half; of the word's: high half
+    std::atomic<std::uint64_t> rare_[4]{};  // by outcome; the first, success, is in the word
+};
+
+using clock_function = std::chrono::nanoseconds (*)() noexcept;
+
+/// What a metric keeps for one backend: a link of the record's list, fed by every lease.
+struct metric_cell {
+    metric_cell* next = nullptr;
+    const void* pool = nullptr;  ///< which metric of which registry
+    bool timed = false;          ///< wants to know when a lease started
+    virtual void on_start() noexcept {}
+    /// `latency` is negative if nobody measured it.
+    virtual void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now) noexcept = 0;
+    virtual void on_eligible(bool eligible) noexcept = 0;
+    virtual ~metric_cell() = default;
+    metric_cell() = default;
+    metric_cell(const metric_cell&) = delete;
+    metric_cell& operator=(const metric_cell&) = delete;
+};
+
+/// One backend for as long as the registry or a lease holds on to it, without its type.
+struct record_base : retired {
+    // The line that every lease writes stands alone; what follows it is read only, once the record is published.
+    alignas(cache_line) lease_word leases;
+    alignas(cache_line) std::atomic<metric_cell*> metrics{nullptr};
+    clock_function clock = nullptr;
+    domain* readers = nullptr;
+    backend_id id;
+    std::uint64_t identity_hash = 0;
+    std::string identity;  // empty: it has none
+
+    record_base() = default;
+    record_base(const record_base&) = delete;
+    record_base& operator=(const record_base&) = delete;
+    virtual ~record_base() {
+        for (metric_cell* cell = metrics.load(std::memory_order_relaxed); cell != nullptr;) {
+            const std::unique_ptr<metric_cell> doomed{cell};
+            cell = cell->next;
+        }
+    }
+
+    [[nodiscard]] metric_cell* find_metric(const void* pool) const noexcept {
+        metric_cell* cell = metrics.load(std::memory_order_acquire);
+        while (cell != nullptr && cell->pool != pool) cell = cell->next;
+        return cell;
+    }
+
+    /// Destroys a record that nobody references: outside read sections, so later if this thread is inside one.
+    WEIR_NEVER_INLINE void dispose() noexcept {
+        release = [](retired* self) noexcept { delete static_cast<record_base*>(self); };
+        release_outside(*readers, this);
+    }
+};
+
+template <class Backend>
+struct record final : record_base {
+    explicit record(Backend&& value) : backend(std::move(value)) {}
+    Backend backend;
+};
+
+}  // namespace detail
+}  // namespace weir::inline WEIR_ABI

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "detail/wide.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace weir::inline WEIR_ABI {
+
+/// Mixes 64 bits into 64: a bijection in which each input bit reaches every output bit (the finalizer of splitmix64,
+/// Steele, Lea, Flood 2014). For keys that are numbers already.
+[[nodiscard]] constexpr std::uint64_t mix(std::uint64_t value) noexcept {
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+    return value ^ (value >> 31);
+}
+
+namespace detail {
+
+/// xxHash64 (Yann Collet), by its published specification; the vectors of several implementations agree.
+class xxhash64 {
+public:
+    static std::uint64_t hash(const char* data, std::size_t size, std::uint64_t seed) noexcept {
+        const char* const end = data + size;
+        std::uint64_t result = seed + prime_5;
+        if (size >= 32) {
+            std::uint64_t lanes[4] = {seed + prime_1 + prime_2, seed + prime_2, seed, seed - prime_1};
+            for (; end - data >= 32; data += 32)
+                for (int i = 0; i < 4; ++i) lanes[i] = round(lanes[i], read<std::uint64_t>(data + 8 * i));
+            result = std::rotl(lanes[0], 1) + std::rotl(lanes[1], 7) + std::rotl(lanes[2], 12) + std::rotl(lanes[3], 18);
+            for (const std::uint64_t lane : lanes) result = (result ^ round(0, lane)) * prime_1 + prime_4;
+        }
+        result += size;
+        for (; end - data >= 8; data += 8)
+            result = std::rotl(result ^ round(0, read<std::uint64_t>(data)), 27) * prime_1 + prime_4;
+        for (; end - data >= 4; data += 4)
+            result = std::rotl(result ^ (read<std::uint32_t>(data) * prime_1), 23) * prime_2 + prime_3;
+        for (; data != end; ++data)
+            result = std::rotl(result ^ (static_cast<unsigned char>(*data) * prime_5), 11) * prime_1;
+        result = (result ^ (result >> 33)) * prime_2;
+        result = (result ^ (result >> 29)) * prime_3;
+        return result ^ (result >> 32);
+    }
+
+private:
+    static constexpr std::uint64_t prime_1 = 0x9e3779b185ebca87, prime_2 = 0xc2b2ae3d27d4eb4f;
+    static constexpr std::uint64_t prime_3 = 0x165667b19e3779f9, prime_4 = 0x85ebca77c2b2ae63;
+    static constexpr std::uint64_t prime_5 = 0x27d4eb2f165667c5;
+
+    static constexpr std::uint64_t round(std::uint64_t lane, std::uint64_t input) noexcept {
+        return std::rotl(lane + input * prime_2, 31) * prime_1;
+    }
+
+    /// Little-endian, whatever the machine is.
+    template <class Word>
+    static Word read(const char* from) noexcept {
+        Word word = 0;
+        if constexpr (std::endian::native == std::endian::little) {
+            std::memcpy(&word, from, sizeof word);
+        } else {
+            for (std::size_t i = sizeof word; i-- > 0;)
+                word = static_cast<Word>((word << 8) | static_cast<unsigned char>(from[i]));
+        }
+        return word;
+    }
+};
+
+}  // namespace detail
+
+/// The library's hash of text: xxHash64. The same in every process, on every machine and in every version of weir.
+[[nodiscard]] inline std::uint64_t hash(std::string_view text, std::uint64_t seed = 0) noexcept {
+    return detail::xxhash64::hash(text.data(), text.size(), seed);
+}
+
+}  // namespace weir::inline WEIR_ABI

@@ -1,0 +1,188 @@
+#pragma once
+
+#include "../snapshot.hpp"
+
+#include <chrono>
+#include <concepts>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace weir::inline WEIR_ABI {
+
+/// What a metric is asked with.
+struct load_reading {
+    std::uint32_t in_flight;       ///< leases that have not ended
+    std::chrono::nanoseconds now;  ///< by the registry's clock; zero for metrics that are not `timed`
+};
+
+/// What a load-aware selector compares: less is better. Models: `in_flight` (no state), `peak_ewma`.
+///
+/// A metric without state has only `score`. One with state also names
+///
+///     struct pool;    what all backends of a registry share
+///     struct state;   what one backend keeps, until its last lease is gone; fed by leases of any selector
+///
+/// Both are default-constructible and are used from any thread at once. The exemplar:
+///
+///     struct failures_seen {
+///         static constexpr bool timed = false;                      // true: leases read the clock
+///         struct pool {};
+///         struct state { std::atomic<std::uint32_t> failures{0}; };
+///         void join(pool&, state&) const noexcept {}                // became eligible
+///         void leave(pool&, state&) const noexcept {}               // is not any more
+///         void on_end(pool&, state& s, outcome how, std::chrono::nanoseconds, std::chrono::nanoseconds) const noexcept {
+///             if (how == outcome::failure) ++s.failures;            // ... latency (< 0: unknown), now
+///         }
+///         double score(const pool&, const state& s, const load_reading& r) const noexcept {
+///             return r.in_flight + s.failures;
+///         }
+///         bool operator==(const failures_seen&) const = default;    // equal metrics of a registry share their state
+///     };
+///
+/// `void on_start(pool&, state&) const noexcept` is optional. All members are bounded, and neither lock nor allocate.
+template <class M>
+concept stateless_metric = std::copyable<M> && requires(const M& m, const load_reading& reading) {
+    { m.score(reading) } noexcept;
+    requires std::is_arithmetic_v<decltype(m.score(reading))>;
+};
+
+template <class M>
+concept stateful_metric =
+    std::copyable<M> && std::equality_comparable<M> && std::default_initializable<typename M::pool> &&
+    std::default_initializable<typename M::state> &&
+    requires(const M& m, typename M::pool& pool, typename M::state& state, const load_reading& reading,
+             std::chrono::nanoseconds time) {
+        { M::timed } -> std::convertible_to<bool>;
+        { m.join(pool, state) } noexcept;
+        { m.leave(pool, state) } noexcept;
+        { m.on_end(pool, state, outcome::success, time, time) } noexcept;
+        { m.score(std::as_const(pool), std::as_const(state), reading) } noexcept;
+        requires std::is_arithmetic_v<decltype(m.score(std::as_const(pool), std::as_const(state), reading))>;
+    };
+
+template <class M>
+concept metric = stateless_metric<M> || stateful_metric<M>;
+
+namespace detail {
+
+/// One metric of one registry, without its type.
+struct metric_pool {
+    virtual std::unique_ptr<metric_cell> make_cell(const std::shared_ptr<metric_pool>& self) const = 0;
+    virtual ~metric_pool() = default;
+};
+
+template <stateful_metric M>
+struct metric_pool_of final : metric_pool {
+    explicit metric_pool_of(const M& m) : metric{m} {}
+
+    struct cell final : metric_cell {
+        explicit cell(std::shared_ptr<metric_pool_of> owner_) : owner{std::move(owner_)} {
+            pool = owner.get();
+            timed = M::timed;
+        }
+        void on_start() noexcept override {
+            if constexpr (requires(const M& m, typename M::pool& p, typename M::state& s) { m.on_start(p, s); })
+                owner->metric.on_start(owner->shared, state);
+        }
+        void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now) noexcept override {
+            owner->metric.on_end(owner->shared, state, how, latency, now);
+        }
+        void on_eligible(bool eligible) noexcept override {
+            if (eligible)
+                owner->metric.join(owner->shared, state);
+            else
+                owner->metric.leave(owner->shared, state);
+        }
+        std::shared_ptr<metric_pool_of> owner;
+        alignas(cache_line) typename M::state state{};
+    };
+
+    std::unique_ptr<metric_cell> make_cell(const std::shared_ptr<metric_pool>& self) const override {
+        return std::make_unique<cell>(std::static_pointer_cast<metric_pool_of>(self));
+    }
+
+    const M metric;
+    alignas(cache_line) typename M::pool shared{};
+};
+
+}  // namespace detail
+
+/// The metrics with state that the selectors of one registry use; given to a policy's state when a selector is made.
+class metric_set {
+public:
+    /// The pool of `m`: the one that an equal metric uses already, or a new one.
+    template <stateful_metric M>
+    std::shared_ptr<detail::metric_pool_of<M>> use(const M& m) {
+        for (const auto& known : pools_)
+            if (auto same = std::dynamic_pointer_cast<detail::metric_pool_of<M>>(known); same && same->metric == m)
+                return same;
+        auto fresh = std::make_shared<detail::metric_pool_of<M>>(m);
+        pools_.push_back(fresh);
+        return fresh;
+    }
+
+    [[nodiscard]] const std::vector<std::shared_ptr<detail::metric_pool>>& pools() const noexcept { return pools_; }
+
+private:
+    std::vector<std::shared_ptr<detail::metric_pool>> pools_;
+};
+
+/// A metric as a policy's state holds it: gives the score of a member, whether the metric has state or not.
+template <metric M>
+class metric_reader;
+
+template <stateless_metric M>
+class metric_reader<M> {
+public:
+    static constexpr bool timed = false;
+    struct table {};
+
+    metric_reader(const M& m, metric_set&) : metric_{m} {}
+
+    [[nodiscard]] table build(const view&) const { return {}; }
+
+    [[nodiscard]] WEIR_ALWAYS_INLINE auto score(const view& v, const table&, std::uint32_t index,
+                                                std::chrono::nanoseconds now) const noexcept {
+        return metric_.score(load_reading{v.in_flight(index), now});
+    }
+
+private:
+    [[no_unique_address]] M metric_;
+};
+
+template <stateful_metric M>
+class metric_reader<M> {
+    using pool_type = detail::metric_pool_of<M>;
+
+public:
+    static constexpr bool timed = M::timed;
+    /// The states of the members of one view, by index; null where a slot is free.
+    struct table {
+        std::vector<const typename M::state*> states;
+    };
+
+    metric_reader(const M& m, metric_set& metrics) : pool_{metrics.use(m)} {}
+
+    [[nodiscard]] table build(const view& v) const {
+        table t{std::vector<const typename M::state*>(v.slots())};
+        for (std::uint32_t i = 0; i < v.slots(); ++i)
+            if (v.is_member(i))
+                t.states[i] = &static_cast<typename pool_type::cell*>(v.record(i).find_metric(pool_.get()))->state;
+        return t;
+    }
+
+    [[nodiscard]] WEIR_ALWAYS_INLINE auto score(const view& v, const table& t, std::uint32_t index,
+                                                std::chrono::nanoseconds now) const noexcept {
+        return pool_->metric.score(std::as_const(pool_->shared), *t.states[index], load_reading{v.in_flight(index), now});
+    }
+
+    /// What the metric shares among all backends.
+    [[nodiscard]] const typename M::pool& pool() const noexcept { return pool_->shared; }
+
+private:
+    std::shared_ptr<pool_type> pool_;
+};
+
+}  // namespace weir::inline WEIR_ABI

@@ -1,0 +1,185 @@
+#pragma once
+
+#include "hash.hpp"
+#include "load/metric.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace weir::inline WEIR_ABI {
+
+/// What one pick may be told. All of it is optional; what it refers to must live until the pick returns.
+struct pick_options {
+    std::optional<std::uint64_t> key = {};           ///< for hashing selectors; `weir::hash(text)` makes one
+    std::string_view key_text = {};                  ///< the key as text, for dialects that hash it their own way
+    std::span<const backend_id> exclude = {};        ///< never these; those that failed this request, say
+    std::optional<std::chrono::nanoseconds> now = {};  ///< since the epoch of the registry's clock; saves reading it
+};
+
+/// One pick as a policy sees it.
+class query {
+public:
+    query(const pick_options& options, std::atomic<std::uint64_t>* seeded, detail::clock_function clock) noexcept
+        : options_{options}, seeded_{seeded}, clock_{clock} {}
+
+    [[nodiscard]] bool has_key() const noexcept { return options_.key.has_value() || !options_.key_text.empty(); }
+    /// The key; without one, the hash of its text.
+    [[nodiscard]] std::uint64_t key() const noexcept {
+        return options_.key.has_value() ? *options_.key : hash(options_.key_text);
+    }
+    [[nodiscard]] std::string_view key_text() const noexcept { return options_.key_text; }
+
+    /// 64 random bits: of the selector's own counter if it was made with a seed, else of the thread's generator.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint64_t random() const noexcept {
+        if (seeded_ == nullptr) [[likely]]
+            return detail::scramble(detail::this_thread.random += detail::weyl_step);
+        return detail::scramble(seeded_->fetch_add(detail::weyl_step, std::memory_order_relaxed));
+    }
+    /// A random number below n; 0 for n = 0.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint64_t random_below(std::uint64_t n) const noexcept {
+        return detail::scale(random(), n);
+    }
+
+    [[nodiscard]] std::chrono::nanoseconds now() const noexcept {
+        return options_.now.has_value() ? *options_.now : clock_();
+    }
+    [[nodiscard]] const pick_options& options() const noexcept { return options_; }
+
+private:
+    const pick_options& options_;
+    std::atomic<std::uint64_t>* seeded_;
+    detail::clock_function clock_;
+};
+
+/// What a policy answers: an index of the view, or nobody.
+struct choice {
+    static constexpr std::uint32_t nobody = ~std::uint32_t{0};
+
+    std::uint32_t index = nobody;
+    pick_reason reason = pick_reason::chosen;
+    std::uint32_t bound = unlimited;  ///< the backend's leases, this one counted, must not exceed it
+
+    [[nodiscard]] explicit constexpr operator bool() const noexcept { return index != nobody; }
+};
+
+/// What a policy built for the previous snapshot, when it builds the next.
+template <class Table>
+struct before {
+    const view& members;
+    const Table& table;
+};
+
+namespace detail {
+
+/// The predicate of a pick that restricts nothing: the policy is instantiated with it and tests nothing.
+struct accept_any {
+    constexpr bool operator()(std::uint32_t) const noexcept { return true; }
+};
+
+/// The predicate of any other pick: eligible, not excluded, below its limit.
+class accept_some {
+public:
+    accept_some(const view& v, std::span<const backend_id> exclude) noexcept : view_{v}, exclude_{exclude} {}
+    bool operator()(std::uint32_t index) const noexcept {
+        return view_.is_eligible(index) && !excluded(index) &&
+               (!view_.limited() || view_.in_flight(index) < view_.limit(index));
+    }
+    [[nodiscard]] bool excluded(std::uint32_t index) const noexcept {
+        for (const backend_id id : exclude_)
+            if (id.slot == index && view_.id(index) == id) return true;
+        return false;
+    }
+
+private:
+    const view& view_;
+    std::span<const backend_id> exclude_;
+};
+
+template <class P>
+concept has_table = requires { typename P::table; };
+template <class P>
+concept has_state = requires { typename P::state; };
+template <class P>
+concept can_make_state =
+    std::constructible_from<typename P::state, const P&, metric_set&> || std::default_initializable<typename P::state>;
+template <class P>
+concept can_build = requires(const P& p, const view& v, const before<typename P::table>* b,
+                             const typename P::state& s) {
+    { p.build(v, b, s) } -> std::same_as<typename P::table>;
+};
+template <class P, class Accept>
+concept can_choose = requires(const P& p, const view& v, const typename P::table& t, typename P::state& s,
+                              const query& q, Accept accept) {
+    { p.choose(v, t, s, q, accept) } -> std::same_as<choice>;
+};
+template <class P, class Accept>
+concept chooses_noexcept = requires(const P& p, const view& v, const typename P::table& t, typename P::state& s,
+                                    const query& q, Accept accept) {
+    { p.choose(v, t, s, q, accept) } noexcept;
+};
+
+}  // namespace detail
+
+/// One balancing algorithm, pure: from a view to an index. The exemplar, complete:
+///
+///     struct youngest {
+///         struct table {};                    // immutable, made for each snapshot in the writer
+///         struct state {};                    // shared by all picks: a cursor, a total; may be made from
+///                                             // (const youngest&, metric_set&)
+///         table build(const view&, const before<table>*, const state&) const { return {}; }
+///         template <class Accept>
+///         choice choose(const view& v, const table&, state&, const query&, Accept accept) const noexcept {
+///             for (auto i = v.eligible().rbegin(); i != v.eligible().rend(); ++i)
+///                 if (accept(*i)) return {.index = *i};
+///             return {};
+///         }
+///     };
+///
+/// `build` may throw: the update (or the construction of the selector) is then refused as a whole. `before` is null for
+/// the first table. `choose` runs in many threads at once; it is bounded, takes no lock and allocates nothing. It must
+/// choose only what `accept` accepts: eligible, not excluded, below its limit, and whatever adaptors add. A policy that
+/// gives up returns nobody; a naive one that returns what is not acceptable is overruled. Either way a weighted draw
+/// over all that are acceptable decides.
+///
+/// Models: round_robin_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
+/// adaptor bounded_load.
+template <class P>
+concept policy = std::copyable<P> && detail::has_table<P> && detail::has_state<P> && detail::can_make_state<P> &&
+                 detail::can_build<P> && detail::can_choose<P, detail::accept_any> &&
+                 detail::chooses_noexcept<P, detail::accept_any> && detail::can_choose<P, detail::accept_some>;
+
+namespace detail {
+
+/// The state of a policy, and of the policies inside an adaptor, made whichever way it allows.
+template <class P>
+[[nodiscard]] typename P::state make_state(const P& p, metric_set& metrics) {
+    if constexpr (std::constructible_from<typename P::state, const P&, metric_set&>)
+        return typename P::state(p, metrics);
+    else
+        return typename P::state();
+}
+
+/// Says in words what a type that should be a policy lacks. Instantiate it to ask.
+template <class P>
+struct explain_policy {
+    static_assert(std::copyable<P>, "weir: a policy is a copyable value: it holds options, its `state` holds what is shared");
+    static_assert(has_table<P>, "weir: a policy names `struct table`, what it builds for each snapshot (it may be empty)");
+    static_assert(has_state<P>, "weir: a policy names `struct state`, what all its picks share (it may be empty)");
+    static_assert(can_make_state<P>,
+                  "weir: a policy's `state` is default-constructible, or made from (const Policy&, weir::metric_set&)");
+    static_assert(can_build<P>,
+                  "weir: a policy has `table build(const weir::view&, const weir::before<table>*, const state&) const`");
+    static_assert(can_choose<P, accept_any> && can_choose<P, accept_some>,
+                  "weir: a policy has `template <class Accept> weir::choice choose(const weir::view&, const table&, "
+                  "state&, const weir::query&, Accept) const noexcept`");
+    static_assert(chooses_noexcept<P, accept_any>, "weir: a policy's `choose` is noexcept: picks never throw");
+    static constexpr bool value = true;
+};
+
+}  // namespace detail
+}  // namespace weir::inline WEIR_ABI

@@ -1,0 +1,92 @@
+#pragma once
+
+#include "../identity.hpp"
+#include "hub.hpp"
+
+#include <concepts>
+#include <memory>
+#include <ranges>
+#include <string>
+#include <type_traits>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace weir::inline WEIR_ABI {
+
+/// The verbs of one update, which is published once, as a whole, or refused as a whole. Lives inside `update` alone.
+///
+/// Each verb takes effect within the change at once, and may be called again after one has thrown.
+template <class Backend>
+class registry_change {
+public:
+    /// Throws std::invalid_argument: an identity that is taken or empty, or `max_in_flight` of 0.
+    backend_id add(Backend backend, const backend_options& options = {}) {
+        auto name = options.identity ? options.identity : identity_of(std::as_const(backend));
+        if (name && name->empty()) detail::reject("an identity is empty; it has to name the backend");
+        auto fresh = std::make_unique<detail::record<Backend>>(std::move(backend));
+        fresh->clock = hub_.clock;
+        fresh->readers = &hub_.readers;
+        if (name) fresh->identity = *std::move(name);
+        fresh->identity_hash = fresh->identity.empty() ? mix(reinterpret_cast<std::uintptr_t>(fresh.get()))
+                                                       : hash(fresh->identity);
+        return draft_.add(std::move(fresh), options);
+    }
+    /// False for an id that is gone; so are the others.
+    bool remove(backend_id id) { return draft_.remove(id); }
+    bool set_weight(backend_id id, weight w) { return draft_.set_weight(id, w); }
+    bool set(backend_id id, condition c) {
+        return draft_.has(id) && draft_.set_conditions(id, draft_.conditions_of(id).with(c));
+    }
+    bool clear(backend_id id, condition c) {
+        return draft_.has(id) && draft_.set_conditions(id, draft_.conditions_of(id).without(c));
+    }
+
+    /// As `registry_base::assign`.
+    template <std::ranges::input_range Range>
+    assign_result assign(Range&& wanted) {
+        assign_result result;
+        std::unordered_set<std::string> named;
+        std::vector<backend_id> kept;
+        for (auto&& entry : wanted) {
+            using entry_type = std::remove_cvref_t<decltype(entry)>;
+            if constexpr (std::convertible_to<decltype(entry), Backend>)
+                assign_one(Backend(std::forward<decltype(entry)>(entry)), {}, named, kept, result);
+            else
+                assign_one(Backend(std::get<0>(std::forward<decltype(entry)>(entry))),
+                           std::get<1>(static_cast<const entry_type&>(entry)), named, kept, result);
+        }
+        const auto& records = draft_.read().records;
+        std::vector<bool> stays(records.size());
+        for (const backend_id id : kept) stays[id.slot] = true;
+        for (std::uint32_t i = 0; i < records.size(); ++i)
+            if (records[i] != nullptr && !stays[i]) result.removed.push_back(records[i]->id);
+        for (const backend_id id : result.removed) draft_.remove(id);
+        return result;
+    }
+
+    registry_change(detail::hub& h, detail::draft& d) : hub_{h}, draft_{d} {}
+
+private:
+    void assign_one(Backend backend, const backend_options& options, std::unordered_set<std::string>& named,
+                    std::vector<backend_id>& kept, assign_result& result) {
+        const auto name = options.identity ? options.identity : identity_of(std::as_const(backend));
+        if (!name) detail::reject("assign needs an identity for each backend, to tell who stays");
+        if (!named.insert(*name).second)
+            detail::reject("the identity \"" + *name + "\" is in the list twice; identities are unique");
+        if (const auto known = draft_.find(*name)) {
+            bool changed = false;
+            draft_.set_options(*known, options, changed);
+            if (changed) result.changed.push_back(*known);
+            kept.push_back(*known);
+        } else {
+            kept.push_back(add(std::move(backend), options));
+            result.added.push_back(kept.back());
+        }
+    }
+
+    detail::hub& hub_;
+    detail::draft& draft_;
+};
+
+}  // namespace weir::inline WEIR_ABI

@@ -1,0 +1,233 @@
+#pragma once
+
+#include "../detail/error.hpp"
+#include "../hash.hpp"
+#include "attachment.hpp"
+#include "member.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace weir::inline WEIR_ABI::detail {
+
+struct text_hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return static_cast<std::size_t>(hash(text)); }
+};
+
+/// What the writer keeps between updates, beside the current view.
+struct membership {
+    std::unordered_map<std::string, std::uint32_t, text_hash, std::equal_to<>> by_identity;
+    std::vector<std::uint32_t> free_slots;
+    std::uint64_t rosters = 0;  // numbers them
+};
+
+/// One update in the making: the next snapshot's contents, and how to undo what it did to `membership`.
+/// The current view is not touched. Under the writer's lock either `settle` or `roll_back` ends it; the records that it
+/// refused go with the draft itself, which may outlive the lock.
+class draft {
+public:
+    draft(membership& m, const view& current, bool wants_events)
+        : membership_{m}, current_{current}, wants_events_{wants_events}, conditions_{current.all_conditions()} {}
+    draft(const draft&) = delete;
+    draft& operator=(const draft&) = delete;
+
+    void roll_back() noexcept {
+        if (settled_) return;
+        for (auto& r : added_)
+            if (r != nullptr && !r->identity.empty()) membership_.by_identity.erase(r->identity);
+        for (auto& node : unnamed_) membership_.by_identity.insert(std::move(node));
+        for (const std::uint32_t slot : taken_) membership_.free_slots.push_back(slot);  // they came from there
+    }
+
+    backend_id add(std::unique_ptr<record_base> fresh, const backend_options& options) {
+        check(options);
+        const std::string& name = fresh->identity;
+        if (!name.empty() && membership_.by_identity.contains(name))
+            reject("a backend with the identity \"" + name + "\" is in the registry already; identities are unique");
+        roster& r = edit();
+        // Everything that may throw comes first, in an order in which each step leaves nothing half done.
+        const bool reuse = !membership_.free_slots.empty();
+        const auto slot = reuse ? membership_.free_slots.back() : static_cast<std::uint32_t>(r.records.size());
+        if (!reuse && slot == ~std::uint32_t{0}) reject("more than 4294967294 backends");
+        added_.reserve(added_.size() + 1);
+        taken_.reserve(taken_.size() + 1);
+        const std::uint32_t zone = zone_number(r, options.zone);
+        if (!reuse) grow(r, slot + std::size_t{1});
+        if (!name.empty()) membership_.by_identity.emplace(name, slot);
+        if (reuse) {
+            membership_.free_slots.pop_back();
+            taken_.push_back(slot);
+        }
+        record_base& record = *fresh;
+        record.id = {slot, r.generations[slot]};
+        r.records[slot] = &record;
+        r.zones[slot] = zone;
+        r.weights[slot] = options.weight.value();
+        r.priorities[slot] = options.priority;
+        set_limit(r, slot, options.max_in_flight);
+        conditions_[slot] = {};
+        ++r.size;
+        r.nameless += name.empty() ? 1 : 0;
+        added_.push_back(std::move(fresh));
+        tell(change_kind::added, record);
+        return record.id;
+    }
+
+    bool remove(backend_id id) {
+        if (!has(id)) return false;
+        roster& r = edit();
+        record_base& record = *r.records[id.slot];
+        unnamed_.reserve(unnamed_.size() + 1);
+        removed_.reserve(removed_.size() + 1);
+        tell(change_kind::removed, record);
+        if (!record.identity.empty())
+            if (auto node = membership_.by_identity.extract(record.identity); current_has(record))
+                unnamed_.push_back(std::move(node));
+        removed_.push_back(&record);
+        r.records[id.slot] = nullptr;
+        r.weights[id.slot] = 0;
+        r.nameless -= record.identity.empty() ? 1 : 0;
+        set_limit(r, id.slot, unlimited);
+        ++r.generations[id.slot];
+        conditions_[id.slot] = {};
+        --r.size;
+        return true;
+    }
+
+    bool set_options(backend_id id, const backend_options& options, bool& changed) {
+        if (!has(id)) return false;
+        check(options);
+        const roster& now = read();
+        const bool same_zone = now.zone_names[now.zones[id.slot]] == options.zone;
+        changed = now.weights[id.slot] != options.weight.value() || now.limits[id.slot] != options.max_in_flight ||
+                  now.priorities[id.slot] != options.priority || !same_zone;
+        if (!changed) return true;
+        roster& r = edit();
+        r.zones[id.slot] = zone_number(r, options.zone);
+        tell(change_kind::options, *r.records[id.slot]);
+        r.weights[id.slot] = options.weight.value();
+        set_limit(r, id.slot, options.max_in_flight);
+        r.priorities[id.slot] = options.priority;
+        return true;
+    }
+
+    bool set_weight(backend_id id, weight w) {
+        if (!has(id)) return false;
+        if (read().weights[id.slot] == w.value()) return true;
+        roster& r = edit();
+        tell(change_kind::options, *r.records[id.slot]);
+        r.weights[id.slot] = w.value();
+        return true;
+    }
+
+    bool set_conditions(backend_id id, conditions next) {
+        const conditions before = conditions_[id.slot];
+        if (before == next) return true;
+        tell(change_kind::conditions, *read().records[id.slot], before, next);
+        conditions_[id.slot] = next;
+        touched_ = true;
+        return true;
+    }
+
+    [[nodiscard]] bool has(backend_id id) const noexcept {
+        const roster& r = read();
+        return id.slot < r.records.size() && r.records[id.slot] != nullptr && r.generations[id.slot] == id.generation;
+    }
+    [[nodiscard]] std::optional<backend_id> find(std::string_view identity) const {
+        const auto found = membership_.by_identity.find(identity);
+        if (found == membership_.by_identity.end()) return std::nullopt;
+        return backend_id{found->second, read().generations[found->second]};
+    }
+    [[nodiscard]] conditions conditions_of(backend_id id) const noexcept { return conditions_[id.slot]; }
+    [[nodiscard]] const roster& read() const noexcept { return edited_ != nullptr ? *edited_ : *current_.roster(); }
+    [[nodiscard]] bool settled() const noexcept { return settled_; }
+    [[nodiscard]] bool changed() const noexcept { return touched_ || edited_ != nullptr; }
+    [[nodiscard]] std::vector<change_event>& events() noexcept { return events_; }
+
+    /// The records that this update brings in.
+    [[nodiscard]] const std::vector<std::unique_ptr<record_base>>& added() const noexcept { return added_; }
+
+    /// The next snapshot, and room for what goes with the present one.
+    std::shared_ptr<const view> make_view(trash& old) {
+        std::shared_ptr<const roster> next = current_.roster();
+        if (edited_ != nullptr) {
+            edited_->version = ++membership_.rosters;
+            next = edited_;
+        }
+        old.unpinned.reserve(removed_.size());
+        membership_.free_slots.reserve(membership_.free_slots.size() + removed_.size());
+        return std::make_shared<const view>(std::move(next), conditions_, current_.version() + 1);
+    }
+
+    /// The point of no return: the registry owns what was added, `old` what was removed.
+    void settle(trash& old) noexcept {
+        settled_ = true;
+        for (auto& r : added_) (void)r.release();
+        for (record_base* r : removed_) {
+            old.unpinned.push_back(r);
+            membership_.free_slots.push_back(r->id.slot);
+        }
+    }
+
+private:
+    static void check(const backend_options& options) {
+        if (options.max_in_flight == 0)
+            reject("max_in_flight 0 is not at least 1; a weight of 0 or condition::disabled takes a backend out");
+    }
+
+    static void set_limit(roster& r, std::uint32_t slot, std::uint32_t limit) noexcept {
+        r.limited += (limit != unlimited ? 1u : 0u) - (r.limits[slot] != unlimited ? 1u : 0u);
+        r.limits[slot] = limit;
+    }
+
+    bool current_has(const record_base& r) const noexcept {
+        return r.id.slot < current_.slots() && current_.is_member(r.id.slot) && &current_.record(r.id.slot) == &r;
+    }
+
+    roster& edit() {
+        if (edited_ == nullptr) edited_ = std::make_shared<roster>(*current_.roster());
+        return *edited_;
+    }
+
+    void grow(roster& r, std::size_t slots) {
+        r.generations.resize(slots);
+        r.weights.resize(slots);
+        r.limits.resize(slots, unlimited);
+        r.priorities.resize(slots);
+        r.zones.resize(slots);
+        conditions_.resize(slots);
+        r.records.resize(slots);  // last: its size is what counts
+    }
+
+    static std::uint32_t zone_number(roster& r, const std::string& name) {
+        for (std::uint32_t i = 0; i < r.zone_names.size(); ++i)
+            if (r.zone_names[i] == name) return i;
+        r.zone_names.push_back(name);
+        return static_cast<std::uint32_t>(r.zone_names.size() - 1);
+    }
+
+    void tell(change_kind kind, const record_base& r, conditions before = {}, conditions after = {}) {
+        if (wants_events_) events_.push_back({kind, r.id, r.identity, before, after, current_.version() + 1});
+    }
+
+    membership& membership_;
+    const view& current_;
+    bool wants_events_;
+    bool touched_ = false;
+    bool settled_ = false;
+    std::shared_ptr<roster> edited_;
+    std::vector<conditions> conditions_;
+    std::vector<std::unique_ptr<record_base>> added_;
+    std::vector<record_base*> removed_;
+    std::vector<std::uint32_t> taken_;
+    std::vector<decltype(membership::by_identity)::node_type> unnamed_;
+    std::vector<change_event> events_;
+};
+
+}  // namespace weir::inline WEIR_ABI::detail

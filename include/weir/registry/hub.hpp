@@ -1,0 +1,236 @@
+#pragma once
+
+#include "../load/metric.hpp"
+#include "draft.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+// The registry without the type of its backends, shared with the selectors that are bound to it.
+namespace weir::inline WEIR_ABI::detail {
+
+class hub {
+public:
+    using observer = std::function<void(const change_event&)>;
+
+    hub(clock_function clock_, domain& readers_)
+        : clock{clock_}, readers{readers_}, last_trash_{std::make_unique<trash>()},
+          current_{std::make_shared<const view>(std::make_shared<const roster>(), std::vector<conditions>{}, 0)} {
+        seen_.store(current_.get(), std::memory_order_relaxed);
+    }
+    hub(const hub&) = delete;
+    hub& operator=(const hub&) = delete;
+
+    const clock_function clock;
+    domain& readers;
+
+    /// The writer's lock; a thread that holds it already is told so instead of waiting for itself.
+    class writer_lock {
+    public:
+        explicit writer_lock(hub& h, const char* what) : hub_{h} {
+            if (h.writer_.load(std::memory_order_relaxed) == std::this_thread::get_id())
+                misuse(std::string{what} +
+                       " inside a registry's update waits for itself; use the verbs of the change that it is given");
+            h.mutex_.lock();
+            h.writer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+        }
+        ~writer_lock() {
+            hub_.writer_.store(std::thread::id{}, std::memory_order_relaxed);
+            hub_.mutex_.unlock();
+        }
+        writer_lock(const writer_lock&) = delete;
+        writer_lock& operator=(const writer_lock&) = delete;
+
+    private:
+        hub& hub_;
+    };
+
+    /// Runs `edit(draft&)` and publishes what it changed once, or nothing at all if it or a selector throws.
+    template <class F>
+    void update(F&& edit) {
+        // Outlive the lock: destroying the last handle of a selector, or what a draft refused, runs foreign code.
+        std::vector<std::shared_ptr<attachment>> attached;
+        std::unique_ptr<trash> old;
+        std::unique_ptr<draft> d;
+        {
+            const writer_lock lock{*this, "an update"};
+            d = std::make_unique<draft>(membership_, *current_, !observers_->empty());
+            const undo_on_throw undo{*d, attached};
+            edit(*d);
+            if (!d->changed()) return;
+            old = std::make_unique<trash>();
+            auto next = d->make_view(*old);
+            give_cells(d->added());
+            attached = live_attachments();
+            for (const auto& a : attached) a->prepare(next);
+            events_.reserve(events_.size() + d->events().size());
+            // From here on nothing throws.
+            for (const auto& a : attached) a->commit(*old);
+            tell_metrics(*current_, *next);
+            d->settle(*old);
+            old->members = std::exchange(current_, std::move(next));
+            seen_.store(current_.get(), std::memory_order_seq_cst);
+            size_.store(current_->size(), std::memory_order_relaxed);
+            std::move(d->events().begin(), d->events().end(), std::back_inserter(events_));
+        }
+        retire(old.release());
+        deliver();
+    }
+
+    /// Reads the current view under the writer's lock, or without it inside an update of this thread.
+    template <class F>
+    auto read(F&& f) const {
+        auto& self = const_cast<hub&>(*this);
+        if (writer_.load(std::memory_order_relaxed) == std::this_thread::get_id())
+            return f(std::as_const(membership_), *current_);
+        const writer_lock lock{self, "reading"};
+        return f(std::as_const(membership_), *current_);
+    }
+
+    /// For read sections: what was published last; null once the registry is gone.
+    [[nodiscard]] const view* seen() const noexcept { return seen_.load(std::memory_order_seq_cst); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+
+    /// Binds a selector: `make(metric_set&)` constructs it, then its first table is built and published.
+    template <class F>
+    auto attach(F&& make) {
+        trash none;
+        const writer_lock lock{*this, "making a selector"};
+        auto fresh = make(metrics_);
+        give_cells_to_all();
+        attached_.reserve(attached_.size() + 1);
+        fresh->prepare(current_);
+        fresh->commit(none);
+        attached_.push_back(fresh);
+        return fresh;
+    }
+
+    std::shared_ptr<const observer> observe(observer f) {
+        auto shared = std::make_shared<const observer>(std::move(f));
+        const writer_lock lock{*this, "observing"};
+        auto all = std::make_shared<observers>();
+        for (const auto& known : *observers_)
+            if (!known.expired()) all->push_back(known);
+        all->push_back(shared);
+        observers_ = std::move(all);
+        return shared;
+    }
+
+    /// The registry goes: selectors find an empty pool, backends go with their last lease. Does not allocate.
+    void close() noexcept {
+        std::unique_ptr<trash> old = std::move(last_trash_);
+        {
+            const writer_lock lock{*this, "destroying a registry"};
+            for (const auto& weak : attached_)
+                if (const auto a = weak.lock()) a->close(*old);  // may be the last owner: retires what it had
+            attached_.clear();
+            seen_.store(nullptr, std::memory_order_seq_cst);
+            size_.store(0, std::memory_order_relaxed);
+            old->last = std::move(current_);
+        }
+        retire(old.release());
+    }
+
+    void retire(retired* object) noexcept { readers.retire(object, open_slot_in(readers)); }
+
+private:
+    using observers = std::vector<std::weak_ptr<const observer>>;
+
+    struct undo_on_throw {
+        draft& d;
+        const std::vector<std::shared_ptr<attachment>>& attached;
+        ~undo_on_throw() {
+            if (d.settled()) return;
+            for (const auto& a : attached) a->discard();
+            d.roll_back();
+        }
+    };
+
+    std::vector<std::shared_ptr<attachment>> live_attachments() {
+        std::vector<std::shared_ptr<attachment>> live;
+        live.reserve(attached_.size());
+        for (const auto& weak : attached_)
+            if (auto a = weak.lock()) live.push_back(std::move(a));
+        if (live.size() != attached_.size()) std::erase_if(attached_, [](const auto& a) { return a.expired(); });
+        return live;
+    }
+
+    void give_cell(record_base& r, const std::shared_ptr<metric_pool>& pool) {
+        auto cell = pool->make_cell(pool);
+        cell->next = r.metrics.load(std::memory_order_relaxed);
+        r.metrics.store(cell.release(), std::memory_order_release);
+    }
+    void give_cells(const std::vector<std::unique_ptr<record_base>>& fresh) {
+        for (const auto& r : fresh)
+            for (const auto& pool : metrics_.pools()) give_cell(*r, pool);
+    }
+    /// After a selector brought a metric: the members get its state. A cell that is there already is kept.
+    void give_cells_to_all() {
+        for (std::uint32_t i = 0; i < current_->slots(); ++i) {
+            if (!current_->is_member(i)) continue;
+            record_base& r = current_->record(i);
+            for (const auto& pool : metrics_.pools()) {
+                if (r.find_metric(pool.get()) != nullptr) continue;
+                give_cell(r, pool);
+                r.find_metric(pool.get())->on_eligible(current_->is_eligible(i));
+            }
+        }
+    }
+    void tell_metrics(const view& before, const view& after) noexcept {
+        if (metrics_.pools().empty()) return;
+        const auto tell = [](record_base& r, bool eligible) {
+            for (metric_cell* c = r.metrics.load(std::memory_order_relaxed); c != nullptr; c = c->next)
+                c->on_eligible(eligible);
+        };
+        for (std::uint32_t i = 0; i < after.slots(); ++i) {
+            record_base* const was = before.is_member(i) ? &before.record(i) : nullptr;
+            record_base* const is = after.is_member(i) ? &after.record(i) : nullptr;
+            const bool could = before.is_eligible(i), can = after.is_eligible(i);
+            if (was == is && could == can) continue;
+            if (was != nullptr && could) tell(*was, false);
+            if (is != nullptr && can) tell(*is, true);
+        }
+    }
+
+    /// Calls the observers, in the order of publication, by one thread at a time and without a lock. A call from inside
+    /// an observer leaves its events to the loop that is running.
+    void deliver() noexcept {
+        for (;;) {
+            std::vector<change_event> batch;
+            std::shared_ptr<const observers> to;
+            {
+                const writer_lock lock{*this, "delivering"};
+                if (delivering_ || events_.empty()) return;
+                delivering_ = true;
+                batch.swap(events_);
+                to = observers_;
+            }
+            for (const change_event& event : batch)
+                for (const auto& weak : *to)
+                    if (const auto call = weak.lock()) (*call)(event);
+            const writer_lock lock{*this, "delivering"};
+            delivering_ = false;
+        }
+    }
+
+    std::mutex mutex_;
+    std::atomic<std::thread::id> writer_{};
+    membership membership_;
+    metric_set metrics_;
+    std::vector<std::weak_ptr<attachment>> attached_;
+    std::shared_ptr<const observers> observers_ = std::make_shared<const observers>();
+    std::vector<change_event> events_;
+    bool delivering_ = false;
+    std::unique_ptr<trash> last_trash_;
+    std::shared_ptr<const view> current_;
+    std::atomic<const view*> seen_{nullptr};
+    std::atomic<std::size_t> size_{0};
+};
+
+}  // namespace weir::inline WEIR_ABI::detail

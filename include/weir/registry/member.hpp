@@ -1,0 +1,56 @@
+#pragma once
+
+#include "../snapshot.hpp"
+#include "../weight.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::inline WEIR_ABI {
+
+/// What `registry::add` and `assign` may be told about a backend.
+struct backend_options {
+    weir::weight weight = 1;                   ///< share of the traffic relative to the others'
+    std::optional<std::string> identity = {};  ///< instead of the one that the backend itself has
+    std::uint32_t max_in_flight = unlimited;   ///< leases at once, at least 1
+    std::uint32_t priority = 0;                ///< 0 is the first tier
+    std::string zone = {};                     ///< where it is; empty: unknown
+};
+
+/// One backend as it stands: a copy, of a moment.
+struct member {
+    backend_id id;
+    std::string identity;  ///< empty: it has none
+    std::uint32_t weight = 0;
+    weir::conditions conditions;
+    bool eligible = false;
+    std::uint32_t in_flight = 0;
+    std::uint32_t max_in_flight = unlimited;
+    std::uint32_t priority = 0;
+    std::string zone;
+    outcome_counts outcomes;
+};
+
+enum class change_kind : std::uint8_t { added, removed, options, conditions };
+
+/// One change of one backend, told to observers after it was published.
+struct change_event {
+    change_kind kind;
+    backend_id id;
+    std::string identity;
+    weir::conditions before;  ///< of `conditions` changes, else empty
+    weir::conditions after;
+    std::uint64_t version;  ///< of the publication that carries it
+};
+
+/// What `assign` did.
+struct assign_result {
+    std::vector<backend_id> added;
+    std::vector<backend_id> removed;
+    std::vector<backend_id> changed;  ///< stayed, with another weight, limit, priority or zone
+};
+
+}  // namespace weir::inline WEIR_ABI

@@ -1,0 +1,117 @@
+#pragma once
+
+#include "../load/in_flight.hpp"
+#include "../load/peak_ewma.hpp"
+#include "../selector.hpp"
+#include "../tables/weighted_draw.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace weir::inline WEIR_ABI {
+
+/// Draws D different backends and takes the least loaded of them: almost as even as knowing all loads, at the price of
+/// looking at D.
+///
+/// Rule: weights apply to the draws, and what is compared is load / weight; a tie goes to the first drawn, so at rest
+/// the shares are the weights'. A backend that may not be chosen is drawn again, never compared.
+/// Complexity: O(D) a pick; O(n) an update. Memory: 8 bytes a backend where weights differ, and what the metric keeps.
+/// Thread safety: picks write nothing that is shared.
+/// Bias: with weights so uneven that one backend is nearly always drawn, the further draws are given up after 4 each.
+/// One backend: that one. None: the error. Fewer than D: all of them are compared.
+/// Source: Mitzenmacher 2001. Envoy, gRPC and grpc-java draw with replacement, which may compare a backend with itself.
+template <metric Metric, std::uint32_t D>
+struct choices_policy {
+    static_assert(D >= 2, "weir: choices compares at least 2 backends; one draw is weir::random");
+    static_assert(D <= 16, "weir: choices compares at most 16 backends; to compare all use weir::least_load");
+
+    [[no_unique_address]] Metric metric{};
+
+    struct table {
+        weighted_draw draw;
+        typename metric_reader<Metric>::table loads;
+    };
+    struct state {
+        state(const choices_policy& p, metric_set& metrics) : reader{p.metric, metrics} {}
+        metric_reader<Metric> reader;
+    };
+
+    [[nodiscard]] table build(const view& v, const before<table>*, const state& s) const {
+        return {weighted_draw{v}, s.reader.build(v)};
+    }
+
+    template <class Accept>
+    [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view& v, const table& t, state& s, const query& q,
+                                                   Accept accept) const noexcept {
+        const auto n = static_cast<std::uint32_t>(v.eligible().size());
+        const std::chrono::nanoseconds now = metric_reader<Metric>::timed ? q.now() : std::chrono::nanoseconds{0};
+        if constexpr (std::same_as<Accept, detail::accept_any> && D == 2) {
+            if (t.draw.even() && n >= 2) [[likely]] {
+                // Two different ranks from one random number: the second among the others, shifted past the first.
+                const detail::wide first = detail::multiply(q.random(), n);
+                const auto a = static_cast<std::uint32_t>(first.high);
+                auto b = static_cast<std::uint32_t>(detail::scale(first.low, n - 1));
+                b += b >= a ? 1 : 0;
+                const std::uint32_t i = t.draw.member(v, a), j = t.draw.member(v, b);
+                return {.index = s.reader.score(v, t.loads, j, now) < s.reader.score(v, t.loads, i, now) ? j : i};
+            }
+        }
+        return choose_any(v, t, s, q, accept, n, now);
+    }
+
+private:
+    template <class Accept>
+    choice choose_any(const view& v, const table& t, state& s, const query& q, Accept accept, std::uint32_t n,
+                      std::chrono::nanoseconds now) const noexcept {
+        if (n == 0) return {};
+        std::uint32_t drawn[D];
+        std::uint32_t count = 0;
+        choice best;
+        decltype(s.reader.score(v, t.loads, 0, now)) best_score{};
+        const std::uint32_t wanted = (std::min)(D, n);
+        bool refused = false;
+        for (std::uint32_t tries = 0; count < wanted && tries < 4 * D; ++tries) {
+            const std::uint32_t i = t.draw.draw(v, q.random());
+            if (std::find(drawn, drawn + count, i) != drawn + count) continue;
+            if (!accept(i)) {
+                refused = true;
+                continue;
+            }
+            drawn[count++] = i;
+            const auto score = s.reader.score(v, t.loads, i, now);
+            // score / weight < best / its weight; the first drawn keeps a tie
+            if (!best || score * v.weight(best.index) < best_score * v.weight(i)) {
+                best.index = i;
+                best_score = score;
+            }
+        }
+        if (refused) best.reason = pick_reason::rerouted;
+        return best;
+    }
+};
+
+/// `choices_policy` as a selector: `weir::choices<server, weir::in_flight, 3> balancer{servers};`
+template <class Backend, metric Metric = in_flight, std::uint32_t D = 2>
+class choices : public basic_selector<Backend, choices_policy<Metric, D>> {
+public:
+    explicit choices(registry_base<Backend>& r, const Metric& m = Metric{}, const selector_options& options = {})
+        : basic_selector<Backend, choices_policy<Metric, D>>{r, {m}, options} {}
+};
+
+template <class Registry>
+choices(Registry&) -> choices<typename Registry::backend_type>;
+template <class Registry, metric Metric, class... Options>
+choices(Registry&, const Metric&, const Options&...) -> choices<typename Registry::backend_type, Metric>;
+
+/// Two choices by leases in flight.
+template <class Backend>
+class power_of_two : public choices<Backend, in_flight, 2> {
+public:
+    explicit power_of_two(registry_base<Backend>& r, const selector_options& options = {})
+        : choices<Backend, in_flight, 2>{r, {}, options} {}
+};
+
+template <class Registry, class... Options>
+power_of_two(Registry&, const Options&...) -> power_of_two<typename Registry::backend_type>;
+
+}  // namespace weir::inline WEIR_ABI

@@ -1,0 +1,92 @@
+#pragma once
+
+#include "../hashing/ring_table.hpp"
+#include "../selector.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace weir::inline WEIR_ABI {
+
+/// Sends a key to the same backend for as long as it is there, by any table of hashing/.
+///
+/// Rule: the table maps the key over all members with a weight, whatever their health. If that one may not be chosen,
+/// the key's own next candidates follow (16 steps), then a weighted rendezvous draw by the same key over all that may
+/// be: only the lost backend's keys move, and they come back. Without a key it draws at random through the table.
+/// Complexity: the table's. Rebuilt only when membership or weights change, not by conditions.
+/// Thread safety: picks write nothing that is shared.
+/// Bias: the table's imbalance.
+/// One backend: that one. None: the error. A backend without an identity: std::invalid_argument, in words.
+///
+/// A table has `options`, `Table(std::span<const hash_member>, options)`, `empty`, `find(key)`, `walk(key, steps, accept)`
+/// and says whether it is `history_free`. Model: ring_table.
+template <class Table>
+struct consistent_hash_policy {
+    typename Table::options options{};
+
+    struct table {
+        std::shared_ptr<const Table> mapping;
+    };
+    struct state {};
+
+    [[nodiscard]] table build(const view& v, const before<table>* b, const state&) const {
+        if (b != nullptr && b->members.roster_version() == v.roster_version()) return b->table;
+        if (!v.all_have_identities())
+            detail::reject(
+                "a hashing selector needs an identity for each backend: give the type identity(), or set "
+                "backend_options::identity");
+        std::vector<hash_member> members;
+        members.reserve(v.size());
+        for (std::uint32_t i = 0; i < v.slots(); ++i)
+            if (v.is_member(i)) members.push_back({v.identity(i), v.weight(i), i});
+        return {std::make_shared<const Table>(members, options)};
+    }
+
+    template <class Accept>
+    [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view&, const table& t, state&, const query& q,
+                                                   Accept accept) const noexcept {
+        if (t.mapping->empty()) [[unlikely]]
+            return {};
+        const bool keyed = q.has_key();
+        const std::uint64_t key = keyed ? q.key() : q.random();
+        const pick_reason home = keyed ? pick_reason::chosen : pick_reason::keyless;
+        if constexpr (std::same_as<Accept, detail::accept_any>) {
+            return {.index = t.mapping->find(key), .reason = home};
+        } else {
+            choice result;
+            const std::uint32_t step = t.mapping->walk(key, steps, [&](std::uint32_t i) {
+                if (accept(i)) result.index = i;
+                return result.index == i;
+            });
+            result.reason = step == 0 || !keyed ? home : pick_reason::rerouted;
+            return result;
+        }
+    }
+
+private:
+    static constexpr std::uint32_t steps = 16;
+};
+
+/// `consistent_hash_policy` as a selector: `weir::consistent_hash<server, weir::ring_table> balancer{servers};`
+template <class Backend, class Table>
+class consistent_hash : public basic_selector<Backend, consistent_hash_policy<Table>> {
+public:
+    explicit consistent_hash(registry_base<Backend>& r, const typename Table::options& o = {},
+                             const selector_options& options = {})
+        : basic_selector<Backend, consistent_hash_policy<Table>>{r, {o}, options} {}
+};
+
+using ring_hash_policy = consistent_hash_policy<ring_table>;
+
+/// A hash ring of 160 points per unit of weight.
+template <class Backend>
+class ring_hash : public consistent_hash<Backend, ring_table> {
+public:
+    explicit ring_hash(registry_base<Backend>& r, const ring_table::options& o = {}, const selector_options& options = {})
+        : consistent_hash<Backend, ring_table>{r, o, options} {}
+};
+
+template <class Registry, class... Options>
+ring_hash(Registry&, const Options&...) -> ring_hash<typename Registry::backend_type>;
+
+}  // namespace weir::inline WEIR_ABI

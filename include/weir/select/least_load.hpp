@@ -1,0 +1,88 @@
+#pragma once
+
+#include "../load/in_flight.hpp"
+#include "../selector.hpp"
+
+#include <chrono>
+
+namespace weir::inline WEIR_ABI {
+
+/// Takes the backend with the least load / weight of all.
+///
+/// Rule: ties go to a draw by weight, never to the first.
+/// Complexity: O(eligible) a pick, one cache line a backend; O(n) an update only where the metric has state.
+/// Thread safety: picks write nothing that is shared. Threads that pick at once may choose the same backend.
+/// Bias: none; at rest the shares are the weights'.
+/// One backend: that one. None: the error.
+/// Source: nginx least_conn (connections / weight).
+template <metric Metric>
+struct least_load_policy {
+    [[no_unique_address]] Metric metric{};
+
+    struct table {
+        typename metric_reader<Metric>::table loads;
+    };
+    struct state {
+        state(const least_load_policy& p, metric_set& metrics) : reader{p.metric, metrics} {}
+        metric_reader<Metric> reader;
+    };
+
+    [[nodiscard]] table build(const view& v, const before<table>*, const state& s) const { return {s.reader.build(v)}; }
+
+    template <class Accept>
+    [[nodiscard]] choice choose(const view& v, const table& t, state& s, const query& q, Accept accept) const noexcept {
+        const std::chrono::nanoseconds now = metric_reader<Metric>::timed ? q.now() : std::chrono::nanoseconds{0};
+        const auto score = [&](std::uint32_t i) { return s.reader.score(v, t.loads, i, now); };
+        std::uint32_t best = choice::nobody;
+        decltype(score(0)) best_score{};
+        std::uint64_t tied_weight = 0;
+        for (const std::uint32_t i : v.eligible()) {
+            if (!accept(i)) continue;
+            const auto mine = score(i);
+            const auto mine_scaled = mine * (best == choice::nobody ? 1 : v.weight(best));
+            const auto best_scaled = best_score * v.weight(i);
+            if (best == choice::nobody || mine_scaled < best_scaled) {
+                best = i;
+                best_score = mine;
+                tied_weight = v.weight(i);
+            } else if (!(best_scaled < mine_scaled)) {
+                tied_weight += v.weight(i);
+            }
+        }
+        if (best == choice::nobody || tied_weight == v.weight(best)) return {.index = best};
+        // Loads may have moved since; whoever still is as good as the best takes its part of the draw.
+        std::uint64_t rest = q.random_below(tied_weight);
+        for (const std::uint32_t i : v.eligible()) {
+            if (i < best || !accept(i) || best_score * v.weight(i) < score(i) * v.weight(best)) continue;
+            if (rest < v.weight(i)) return {.index = i};
+            rest -= v.weight(i);
+        }
+        return {.index = best};
+    }
+};
+
+/// `least_load_policy` as a selector: `weir::least_load<server, weir::peak_ewma> balancer{servers};`
+template <class Backend, metric Metric = in_flight>
+class least_load : public basic_selector<Backend, least_load_policy<Metric>> {
+public:
+    explicit least_load(registry_base<Backend>& r, const Metric& m = Metric{}, const selector_options& options = {})
+        : basic_selector<Backend, least_load_policy<Metric>>{r, {m}, options} {}
+};
+
+template <class Registry>
+least_load(Registry&) -> least_load<typename Registry::backend_type>;
+template <class Registry, metric Metric, class... Options>
+least_load(Registry&, const Metric&, const Options&...) -> least_load<typename Registry::backend_type, Metric>;
+
+/// Least leases in flight, relative to the weight.
+template <class Backend>
+class least_connections : public least_load<Backend, in_flight> {
+public:
+    explicit least_connections(registry_base<Backend>& r, const selector_options& options = {})
+        : least_load<Backend, in_flight>{r, {}, options} {}
+};
+
+template <class Registry, class... Options>
+least_connections(Registry&, const Options&...) -> least_connections<typename Registry::backend_type>;
+
+}  // namespace weir::inline WEIR_ABI

@@ -1,0 +1,123 @@
+#pragma once
+
+#include "detail/record.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace weir::inline WEIR_ABI {
+
+inline constexpr std::uint32_t unlimited = ~std::uint32_t{0};
+
+namespace detail {
+
+/// The half of a snapshot that only membership, weights and limits change; snapshots that differ in conditions share it.
+struct roster {
+    std::vector<record_base*> records;       // by slot; null where a slot is free
+    std::vector<std::uint32_t> generations;  // of the slot's present or next user
+    std::vector<std::uint32_t> weights;
+    std::vector<std::uint32_t> limits;
+    std::vector<std::uint32_t> priorities;
+    std::vector<std::uint32_t> zones;  // into zone_names
+    std::vector<std::string> zone_names{std::string{}};
+    std::uint32_t size = 0;
+    std::uint32_t limited = 0;   // how many have a limit
+    std::uint32_t nameless = 0;  // how many have no identity
+    std::uint64_t version = 0;  // differs between rosters that differ
+};
+
+}  // namespace detail
+
+/// The face of one immutable snapshot that policies see: members by slot index, without their type.
+///
+/// An index is a slot: stable for as long as the backend is a member, and reused afterwards. All but `in_flight` is fixed
+/// from publication on. Thread safety: read from any thread, inside the read section that handed it out.
+class view {
+public:
+    /// One past the largest index in use.
+    [[nodiscard]] std::uint32_t slots() const noexcept { return slots_; }
+    /// How many backends there are, whatever their condition.
+    [[nodiscard]] std::uint32_t size() const noexcept { return roster_->size; }
+    [[nodiscard]] bool is_member(std::uint32_t index) const noexcept {
+        return index < slots_ && roster_->records[index] != nullptr;
+    }
+
+    /// The indices that may be chosen, ascending.
+    [[nodiscard]] std::span<const std::uint32_t> eligible() const noexcept { return eligible_; }
+    [[nodiscard]] bool is_eligible(std::uint32_t index) const noexcept {
+        return index < slots_ && ((bits_[index / 64] >> (index % 64)) & 1) != 0;
+    }
+    /// Every slot holds an eligible backend: whatever index a policy returns may be chosen.
+    [[nodiscard]] bool all_eligible() const noexcept { return eligible_.size() == slots_; }
+    /// The eligible ones all have the same weight.
+    [[nodiscard]] bool equal_weights() const noexcept { return equal_weights_; }
+    /// The sum of the weights of the eligible ones. Cannot wrap: fewer than 2^32 weights below 2^32.
+    [[nodiscard]] std::uint64_t total_weight() const noexcept { return total_weight_; }
+
+    [[nodiscard]] std::uint32_t weight(std::uint32_t index) const noexcept { return roster_->weights[index]; }
+    [[nodiscard]] std::uint32_t limit(std::uint32_t index) const noexcept { return roster_->limits[index]; }
+    [[nodiscard]] bool limited() const noexcept { return roster_->limited != 0; }
+    [[nodiscard]] std::uint32_t priority(std::uint32_t index) const noexcept { return roster_->priorities[index]; }
+    [[nodiscard]] std::string_view zone(std::uint32_t index) const noexcept {
+        return roster_->zone_names[roster_->zones[index]];
+    }
+    [[nodiscard]] weir::conditions conditions(std::uint32_t index) const noexcept { return conditions_[index]; }
+    [[nodiscard]] backend_id id(std::uint32_t index) const noexcept { return {index, roster_->generations[index]}; }
+    /// Empty: this backend has none.
+    [[nodiscard]] std::string_view identity(std::uint32_t index) const noexcept {
+        return roster_->records[index]->identity;
+    }
+    /// `hash(identity)`; without an identity a number that only this registry knows.
+    [[nodiscard]] std::uint64_t identity_hash(std::uint32_t index) const noexcept {
+        return roster_->records[index]->identity_hash;
+    }
+    [[nodiscard]] bool all_have_identities() const noexcept { return roster_->nameless == 0; }
+
+    /// Leases of this backend that have not ended, by any selector: as of now, not of the publication.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t in_flight(std::uint32_t index) const noexcept {
+        return roster_->records[index]->leases.in_flight();
+    }
+
+    /// Numbers the publications of a registry, from 1 on.
+    [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+    /// Equal in two views of a registry only if members, weights and limits are equal: what depends on those alone
+    /// can be kept.
+    [[nodiscard]] std::uint64_t roster_version() const noexcept { return roster_->version; }
+
+    /// The record behind an index. For the library's own selectors.
+    [[nodiscard]] WEIR_ALWAYS_INLINE detail::record_base& record(std::uint32_t index) const noexcept {
+        return *roster_->records[index];
+    }
+
+    /// Made by the registry.
+    view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version)
+        : roster_{std::move(roster)}, conditions_{std::move(conditions)}, version_{version},
+          slots_{static_cast<std::uint32_t>(roster_->records.size())}, bits_((roster_->records.size() + 63) / 64) {
+        eligible_.reserve(slots_);
+        for (std::uint32_t i = 0; i < slots_; ++i) {
+            if (roster_->weights[i] == 0 || conditions_[i].exclude()) continue;  // a free slot has weight 0
+            eligible_.push_back(i);
+            bits_[i / 64] |= std::uint64_t{1} << (i % 64);
+            total_weight_ += roster_->weights[i];
+            equal_weights_ = equal_weights_ && roster_->weights[i] == roster_->weights[eligible_.front()];
+        }
+    }
+
+    [[nodiscard]] const std::shared_ptr<const detail::roster>& roster() const noexcept { return roster_; }
+    [[nodiscard]] const std::vector<weir::conditions>& all_conditions() const noexcept { return conditions_; }
+
+private:
+    std::shared_ptr<const detail::roster> roster_;
+    std::vector<weir::conditions> conditions_;
+    std::uint64_t version_;
+    std::uint64_t total_weight_ = 0;
+    std::uint32_t slots_;
+    bool equal_weights_ = true;
+    std::vector<std::uint32_t> eligible_;
+    std::vector<std::uint64_t> bits_;
+};
+
+}  // namespace weir::inline WEIR_ABI

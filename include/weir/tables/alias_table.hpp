@@ -1,0 +1,97 @@
+#pragma once
+
+#include "../detail/error.hpp"
+#include "../detail/wide.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weir::inline WEIR_ABI {
+
+/// Draws an index with probability proportional to its weight in O(1): one multiplication, one load, one comparison.
+///
+/// Built in O(n) with integers alone, so equal on every platform; 8 bytes a weight. A probability is off by at most
+/// 2^-32 / n, and weights above 0 are never rounded to 0. Immutable: read from any thread.
+/// Source: Walker 1977, built as Vose 1991 does.
+class alias_table {
+public:
+    alias_table() = default;
+
+    /// Any number of weights whose sum times their number stays below 2^64; their sum above 0 unless there are none.
+    /// Throws std::invalid_argument.
+    explicit alias_table(std::span<const std::uint32_t> weights) : columns_(weights.size()) {
+        const std::uint64_t n = weights.size();
+        if (n > std::uint64_t{1} << 31) detail::reject("alias_table: " + std::to_string(n) + " weights are more than 2^31");
+        std::uint64_t sum = 0;
+        for (const std::uint32_t w : weights) sum += w;
+        if (n > 0 && sum == 0) detail::reject("alias_table: all weights are 0; at least one has to be above");
+        // In units of 1 / (n sum), a column holds `sum` and weight w is n w: the small ones are topped up by large ones.
+        std::vector<std::uint64_t> left(n);
+        std::vector<std::uint32_t> small, large;
+        for (std::uint32_t i = 0; i < n; ++i) {
+            left[i] = n * weights[i];
+            (left[i] < sum ? small : large).push_back(i);
+        }
+        while (!small.empty() && !large.empty()) {
+            const std::uint32_t s = small.back(), l = large.back();
+            small.pop_back();
+            columns_[s] = {threshold(left[s], sum), l};
+            left[l] -= sum - left[s];
+            if (left[l] < sum) {
+                large.pop_back();
+                small.push_back(l);
+            }
+        }
+        // With exact arithmetic only full columns are left over.
+        for (const std::uint32_t i : large) columns_[i] = {~std::uint32_t{0}, i};
+        for (const std::uint32_t i : small) columns_[i] = {~std::uint32_t{0}, i};
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return columns_.size(); }
+
+    /// The index that 64 uniform random bits stand for. Only for a table that is not empty.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t draw(std::uint64_t random) const noexcept {
+        const detail::wide product = detail::multiply(random, columns_.size());
+        const auto own = static_cast<std::uint32_t>(product.high);
+        const column c = columns_[own];
+        return static_cast<std::uint32_t>(product.low >> 32) < c.keep ? own : c.alias;
+    }
+
+    /// The probability of an index that the table implies, for tests and inspection; O(n).
+    [[nodiscard]] double probability(std::uint32_t index) const noexcept {
+        double sum = 0;
+        for (std::uint32_t i = 0; i < columns_.size(); ++i) {
+            const double keep = columns_[i].alias == i ? 1 : columns_[i].keep / 4294967296.0;
+            if (i == index) sum += keep;
+            if (columns_[i].alias == index && i != index) sum += 1 - keep;
+        }
+        return sum / static_cast<double>(columns_.size());
+    }
+
+private:
+    struct column {
+        std::uint32_t keep;   // of 2^32
+        std::uint32_t alias;  // its own index where it is never left
+    };
+
+    /// part / whole in 2^-32ths, by long division; above 0 where part is.
+    static std::uint32_t threshold(std::uint64_t part, std::uint64_t whole) noexcept {
+        std::uint64_t quotient = 0;
+        std::uint64_t rest = part;  // below whole, and whole below 2^63
+        for (int bit = 0; bit < 32; ++bit) {
+            rest <<= 1;
+            quotient <<= 1;
+            if (rest >= whole) {
+                rest -= whole;
+                quotient |= 1;
+            }
+        }
+        return static_cast<std::uint32_t>(quotient == 0 && part > 0 ? 1 : quotient);
+    }
+
+    std::vector<column> columns_;
+};
+
+}  // namespace weir::inline WEIR_ABI

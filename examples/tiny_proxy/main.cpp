@@ -110,9 +110,9 @@ void run(int argc, char** argv) {
         throw std::invalid_argument("--key '" + set.key + "' is unknown: expected header:NAME, ip or path");
     const auto chosen = std::ranges::find(selectors, balance, [](auto& s) { return s.first; });
     if (chosen == std::end(selectors)) {
-        std::string names;
-        for (auto& s : selectors) names.append(names.empty() ? "" : ", ").append(s.first);
-        throw std::invalid_argument("--balance '" + balance + "' is unknown: expected one of " + names);
+        std::string known;
+        for (auto& s : selectors) known.append(known.empty() ? "" : ", ").append(s.first);
+        throw std::invalid_argument("--balance '" + balance + "' is unknown: expected one of " + known);
     }
 
     workers all;  // before the proxy: its backends' idle connections live in the workers' contexts

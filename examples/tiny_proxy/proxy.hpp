@@ -52,9 +52,9 @@ inline const std::pair<std::string_view, picker (*)(registry&)> selectors[] = {
     {"random", bind<weir::random<backend>>},
     {"least_connections", bind<weir::least_connections<backend>>},
     {"power_of_two", bind<weir::power_of_two<backend>>},
-    {"peak_ewma", bind<weir::peak_ewma_choices<backend>>},
+    {"peak_ewma", bind<weir::choices<backend, weir::peak_ewma>>},
     {"ring_hash", bind<weir::ring_hash<backend>>},
-    {"bounded_ring_hash", bind<weir::bounded_ring_hash<backend>>},
+    {"bounded_ring_hash", bind<weir::basic_selector<backend, weir::bounded_load<weir::ring_hash_policy>>>},
 };
 
 struct limits {

@@ -94,7 +94,10 @@ void run(int argc, char** argv) {
     app.add_option("--max-body", set.max_body, "largest request body in bytes");
     app.add_option("--admin", admin_on,
                    "loopback HOST:PORT: GET /stats, POST /drain?backend=HOST:PORT, POST /undrain?...");
-    const CLI::Range range(0.001, 86400.0);
+    const auto range = [](const std::string& text) {  // CLI::Range lets a NaN pass
+        const auto value = std::strtod(text.c_str(), nullptr);
+        return value >= 0.001 && value <= 86400 ? "" : "'" + text + "' is not a time from 0.001 to 86400 seconds";
+    };
     app.add_option("--connect-timeout", set.connect, "seconds until a connect has failed")->check(range);
     app.add_option("--request-timeout", set.request, "seconds for a head, and for 4 KiB of a body")->check(range);
     app.add_option("--response-timeout", set.response, "seconds a backend may be silent")->check(range);

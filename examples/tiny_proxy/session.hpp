@@ -56,7 +56,8 @@ private:
             fault_ = trial.fault();
         }
         if (!fault_) co_return true;
-        co_return co_await respond(fault_.status, fault_.reason);
+        co_await respond(fault_.status, fault_.reason);
+        co_return false;  // whoever sent this and we do not agree on where the next request begins
     }
 
     /// Answers in a backend's place. True if the connection may go on.
@@ -64,7 +65,8 @@ private:
         if (status == 499) co_return false;  // nobody to tell
         if (status >= 400) ++(status < 500 ? w_.shared.refused : w_.shared.failed);
         const auto body = status < 400 ? std::string(text) : std::to_string(status) + ' ' + std::string(text) + '\n';
-        const bool keep = (status < 400 || status >= 502) && request_.keep_alive && request_.body == framing::none;
+        const bool keep = (status < 400 || (status >= 502 && status <= 504)) && request_.keep_alive &&
+                          request_.body == framing::none;
         head reply;
         reply.status = status;
         reply.fields = {{"Content-Type", type}};

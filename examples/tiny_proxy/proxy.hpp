@@ -9,7 +9,6 @@
 
 #include <atomic>
 #include <functional>
-#include <memory>
 
 namespace tiny_proxy {
 
@@ -33,7 +32,6 @@ struct backend {
     std::string address;
     std::vector<tcp::endpoint> endpoints;
     std::vector<std::vector<idle_connection>> idle;  // by thread, so that nobody locks
-    std::unique_ptr<std::atomic<bool>> probed = std::make_unique<std::atomic<bool>>(false);
 };
 
 inline const std::string& identity(const backend& b) { return b.address; }  // weir finds it by its name
@@ -60,11 +58,12 @@ inline const std::pair<std::string_view, picker (*)(registry&)> selectors[] = {
 struct limits {
     std::string key = "path";
     std::uint64_t max_body = std::uint64_t{4} << 30;
-    double connect = 1, request = 10, response = 30, idle = 60, grace = 30;  // timeouts in seconds
+    unsigned connect = 1'000, request = 10'000, response = 30'000, idle = 60'000, grace = 30'000;  // ms
 };
 
+/// What all threads share.
 struct proxy {
-    tiny_proxy::limits limits;
+    struct limits limits;
     registry backends;
     picker pick;
     std::atomic<std::uint64_t> requests = 0, retried = 0, refused = 0, failed = 0;
@@ -72,25 +71,16 @@ struct proxy {
     std::atomic<clock::time_point> cut_off = clock::time_point::max();
 
     std::string stats() const {
-        auto list = nlohmann::json::array();
+        nlohmann::json all{{"requests", requests.load()}, {"retried", retried.load()}, {"refused", refused.load()}};
+        all["failed"] = failed.load();
         for (const auto& m : backends.members()) {
             const auto& o = m.outcomes;
-            list.push_back({{"backend", m.identity},
-                            {"conditions", to_string(m.conditions)},
-                            {"in_flight", m.in_flight},
-                            {"success", o.success},
-                            {"failure", o.failure},
-                            {"timeout", o.timeout},
-                            {"connect_failure", o.connect_failure},
-                            {"cancelled", o.cancelled}});
+            nlohmann::json one{{"backend", m.identity}, {"conditions", to_string(m.conditions)}};
+            one.update({{"in_flight", m.in_flight}, {"success", o.success}, {"failure", o.failure}});
+            one.update({{"timeout", o.timeout}, {"connect_failure", o.connect_failure}, {"cancelled", o.cancelled}});
+            all["backends"].push_back(one);
         }
-        return nlohmann::json{{"requests", requests.load()},
-                              {"retried", retried.load()},
-                              {"refused", refused.load()},
-                              {"failed", failed.load()},
-                              {"backends", list}}
-                   .dump(1) +
-               '\n';
+        return all.dump(1) + '\n';
     }
 };
 
@@ -102,38 +92,33 @@ struct worker {
     stream::list streams;
 };
 
+/// Tries an unreachable backend, and lets traffic back.
+inline task<> probe(worker& w, weir::backend_id id) {
+    std::vector<tcp::endpoint> endpoints;
+    w.shared.backends.visit(id, [&](backend& b) { endpoints = b.endpoints; });
+    stream s(w.streams, socket(w.context));
+    const auto ec = co_await s.connect(endpoints, w.shared.limits.connect);
+    if (!ec) w.shared.backends.clear(id, weir::condition::unreachable);
+}
+
 /// All timeouts of one thread. Ends when the proxy stops and the thread's last stream is gone.
 inline task<> tick(worker& w) {
-    for (timer t(w.context); !w.shared.stopping || !w.streams.empty();) {
-        t.expires_after(std::chrono::milliseconds(100));
-        co_await t.async_wait(as_result);
+    timer next(w.context);
+    for (unsigned ticks = 0; !w.shared.stopping || !w.streams.empty(); ++ticks) {
+        next.expires_after(100ms);
+        co_await next.async_wait(as_result);
         const auto now = clock::now();
         for (stream& s : w.streams) {
             s.check(now);
             if ((s.idle && w.shared.stopping) || now > w.shared.cut_off.load()) s.abort();
         }
-        const auto old = [&](auto& c) { return now - c.since > seconds(w.shared.limits.idle); };
-        for (const auto& m : w.shared.backends.members())
+        const auto old = [&](auto& c) { return now - c.since > milliseconds(w.shared.limits.idle); };
+        for (const auto& m : w.shared.backends.members()) {
             w.shared.backends.visit(m.id, [&](backend& b) { std::erase_if(b.idle[w.index], old); });
+            if (w.index == 0 && !w.shared.stopping && ticks % 3 == 0 && m.conditions.has(weir::condition::unreachable))
+                co_spawn(w.context, probe(w, m.id), asio::detached);
+        }
     }
-}
-
-/// Connects in the background until it succeeds, then lets traffic back.
-inline task<> probe(worker& w, weir::backend_id id, std::vector<tcp::endpoint> endpoints) {
-    for (timer t(w.context); !w.shared.stopping;) {
-        t.expires_after(std::chrono::milliseconds(250));
-        co_await t.async_wait(as_result);
-        stream s(w.streams, socket(w.context));
-        if (!co_await s.connect(endpoints, w.shared.limits.connect)) break;
-    }
-    // In this order: a connect that fails between the two starts a probe of its own, and nothing stays marked for ever.
-    w.shared.backends.visit(id, [](backend& b) { *b.probed = false; });
-    w.shared.backends.clear(id, weir::condition::unreachable);
-}
-
-inline void mark_unreachable(worker& w, weir::backend_id id, backend& b) {
-    w.shared.backends.set(id, weir::condition::unreachable);
-    if (!b.probed->exchange(true)) co_spawn(w.context, probe(w, id, b.endpoints), asio::detached);
 }
 
 }  // namespace tiny_proxy

@@ -1,7 +1,6 @@
 #pragma once
 
 // One client's connection: read a request, let weir pick, relay, and tell weir how it ended.
-//
 // One co_await a statement, on its own: g++ 12 destroys temporaries of operands that it did not evaluate.
 
 #include "proxy.hpp"
@@ -13,94 +12,94 @@ namespace tiny_proxy {
 
 class session {
 public:
-    session(worker& w, socket s, std::string ip, bool admin)
-        : w_(w), limits_(w.shared.limits), client_(w.streams, std::move(s)), ip_(std::move(ip)), admin_(admin) {}
-
-    task<> run() {
+    static task<> serve(worker& w, socket s, bool admin) {
+        error_code ec;
+        s.set_option(tcp::no_delay(true), ec);
+        session self(w, std::move(s));
         for (bool open = true; open;) {
-            open = co_await next_request();
-            if (open && admin_)
-                open = co_await administer();
-            else if (open)
-                open = co_await answer();
+            open = co_await self.next_request();
+            if (open && admin) open = co_await self.administer();
+            if (open && !admin) open = co_await self.answer();
         }
         // To close with bytes unread resets the connection, and may take the reply along: read on for a moment.
-        error_code ec;
-        client_.sock.shutdown(socket::shutdown_send, ec);
-        client_.rx.grant(1);
-        for (auto end = clock::now() + std::chrono::seconds(1); !ec && clock::now() < end; client_.in.clear())
-            ec = co_await client_.read();
+        self.client_.sock.shutdown(socket::shutdown_send, ec);
+        self.client_.rx.grant(1000);
+        for (const auto end = clock::now() + 1s; !ec && clock::now() < end; self.client_.in.clear())
+            ec = co_await self.client_.read();
     }
 
 private:
+    session(worker& w, socket s) : w_(w), limits_(w.shared.limits), client_(w.streams, std::move(s)) {
+        error_code ec;
+        ip_ = client_.sock.remote_endpoint(ec).address().to_string();
+    }
+
     task<bool> next_request() {
         client_.tx.grant(limits_.request);
-        client_.rx.grant(first_ ? limits_.request : limits_.idle);
-        error_code ec;
+        client_.rx.grant(client_.received == 0 ? limits_.request : limits_.idle);
         client_.idle = client_.in.size() == 0;
-        if (client_.idle && w_.shared.stopping) co_return false;
-        if (client_.idle) ec = co_await client_.read();
+        error_code ec = client_.idle && w_.shared.stopping ? asio::error::shut_down : error_code();
+        if (client_.idle && !ec) ec = co_await client_.read();
         if (ec) co_return false;
-        first_ = client_.idle = false;
+        client_.idle = false;
         client_.rx.grant(limits_.request);
-        request_ = {};
         fault_ = {};
+        request_ = {};
+        replied_ = false;
         co_await get_head(client_, request_bytes_);
-        const bool early = request_.body == framing::chunked && !request_.expects_continue && client_.in.size() == 0;
-        if (!fault_ && early) ec = co_await client_.read();
-        if (ec) note(client_);
-        if (!fault_) {  // what has come of the body is judged before a backend hears of the request
-            std::string payload;
-            body_reader trial(request_, limits_.max_body);
-            trial.feed(client_.bytes(), payload);
-            fault_ = trial.fault();
-        }
+        const bool bare = request_.body == framing::chunked && !request_.expects_continue && client_.in.size() == 0;
+        if (!fault_ && bare) ec = co_await client_.read();
+        if (ec) blame(client_);
+        body_reader trial(request_,
+                          limits_.max_body);  // what has come of the body is judged before a backend hears of it
+        std::string payload;
+        trial.feed(client_.bytes(), payload);
+        if (trial.fault()) blame(client_, trial.fault());
         if (!fault_) co_return true;
-        co_await respond(fault_.status, fault_.reason);
-        co_return false;  // whoever sent this and we do not agree on where the next request begins
+        co_await respond(fault_.status, std::string(fault_.reason));
+        co_return false;  // with whoever sent this we do not agree on where the next request begins
     }
 
     /// Answers in a backend's place. True if the connection may go on.
-    task<bool> respond(int status, std::string_view text, std::string_view type = "text/plain") {
+    task<bool> respond(int status, std::string text, std::string_view type = "text/plain") {
         if (status == 499) co_return false;  // nobody to tell
         if (status >= 400) ++(status < 500 ? w_.shared.refused : w_.shared.failed);
-        const auto body = status < 400 ? std::string(text) : std::to_string(status) + ' ' + std::string(text) + '\n';
-        const bool keep = (status < 400 || (status >= 502 && status <= 504)) && request_.keep_alive &&
-                          request_.body == framing::none;
+        if (status >= 400) text = std::to_string(status) + ' ' + text + '\n';
+        const bool keep = (status < 400 || status > 500) && request_.keep_alive && request_.body == framing::none;
         head reply;
         reply.status = status;
         reply.fields = {{"Content-Type", type}};
-        reply.body = framing::length;
-        reply.length = body.size();
+        reply.length = text.size();
         reply.has_length = true;
-        const auto bytes = to_client(request_, reply, keep) + (request_.method == "HEAD" ? "" : body);
+        const auto bytes = to_client(request_, reply, keep) + (request_.method == "HEAD" ? "" : text);
         const auto ec = co_await client_.write(bytes);
-        co_return !ec && keep;
+        co_return keep && !ec;
     }
 
     std::optional<std::uint64_t> key() const {
         if (limits_.key == "ip") return weir::hash(ip_);
         if (limits_.key == "path") return weir::hash(request_.target.substr(0, request_.target.find('?')));
-        for (auto& [name, value] : request_.fields)
+        for (const auto& [name, value] : request_.fields)
             if (iequals(name, std::string_view(limits_.key).substr(7))) return weir::hash(value);
         return {};
     }
 
     task<bool> answer() {
         ++w_.shared.requests;
+        reused_ = false;
         std::vector<weir::backend_id> tried;
-        for (const auto wanted = key();;) {
+        for (const auto wanted = key();; ++w_.shared.retried) {
             auto lease = w_.shared.pick({.key = wanted, .exclude = tried});
-            if (!lease && reused_)
-                lease = w_.shared.pick({.key = wanted});  // an idle connection died, perhaps not more
-            if (!lease)
-                co_return co_await respond(lease.error() == weir::pick_error::all_excluded ? 502 : 503,
-                                           to_string(lease.error()));
+            if (!lease && reused_) lease = w_.shared.pick({.key = wanted});  // an idle connection died, perhaps no more
+            const auto none = lease.error();
+            if (!lease) fault_ = {none == weir::pick_error::all_excluded ? 502 : 503, to_string(none)};
             tried.push_back(lease.id());
-            const bool again = co_await try_on(lease);
+            bool again = false;
+            if (lease) again = co_await try_on(lease);
             if (!fault_) co_return keep_;
-            if (!again || tried.size() == 3) co_return co_await respond(fault_.status, fault_.reason);
-            ++w_.shared.retried;
+            if (again && tried.size() < 3) continue;
+            again = co_await respond(fault_.status, std::string(fault_.reason));
+            co_return again;
         }
     }
 
@@ -121,43 +120,39 @@ private:
         const auto head_bytes = to_backend(request_, ip_, lease->address);
         if (connected) ec = co_await upstream.write(head_bytes);
         using namespace asio::experimental::awaitable_operators;
-        if (ec)
-            note(upstream);
-        else if (uploads)
-            co_await (upload(upstream) && reply(upstream));
-        else
-            co_await reply(upstream);
+        if (ec) blame(upstream);
+        if (!ec && uploads) co_await (upload(upstream) && reply(upstream));
+        if (!ec && !uploads) co_await reply(upstream);
         client_.works_for_us = nullptr;
         client_.aborted = client_.left;
 
-        if (!fault_) {
-            if (response_.keep_alive && uploaded_ && upstream.in.size() == 0)
-                lease->idle[w_.index].push_back({std::move(upstream.sock), clock::now()});
-            lease.complete(response_.status < 500 ? weir::outcome::success : weir::outcome::failure, latency_);
-            co_return false;
-        }
-        if (replying_) {  // too late for a status: only a reset says, in any framing, that the rest is missing
+        auto outcome = weir::outcome::failure;
+        if (!fault_ && response_.status < 500) outcome = weir::outcome::success;
+        if (!fault_ && response_.keep_alive && uploaded_ && upstream.in.size() == 0)
+            lease->idle[w_.index].push_back({std::move(upstream.sock), clock::now()});
+        if (fault_ && fault_.status < 500) outcome = weir::outcome::cancelled;
+        if (fault_.status == 504) outcome = weir::outcome::timeout;
+        if (fault_.status > 500 && !connected) outcome = weir::outcome::connect_failure;
+        if (outcome == weir::outcome::connect_failure && ec != asio::error::no_descriptors)
+            w_.shared.backends.set(lease.id(), weir::condition::unreachable);
+        lease.complete(outcome, fault_ ? clock::now() - started_ : latency_);
+        if (fault_ &&
+            replying_) {  // too late for a status: only a reset says, in any framing, that the rest is missing
             client_.sock.set_option(asio::socket_base::linger(true, 0), ec);
             client_.sock.close(ec);
+            fault_.status = 499;
         }
-        if (!connected && fault_.status >= 502) {
-            if (ec != asio::error::no_descriptors) mark_unreachable(w_, lease.id(), *lease);
-            lease.complete(weir::outcome::connect_failure);
-            co_return true;
-        }
-        if (fault_.status < 500)
-            lease.complete(weir::outcome::cancelled);
-        else
-            lease.complete(fault_.status == 504 ? weir::outcome::timeout : weir::outcome::failure);
         const bool twice = listed(request_.method, {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}) && (!uploads || ec);
-        co_return fault_.status == 502 && upstream.received == 0 && (twice || upstream.sent == 0);
+        co_return !connected || (fault_.status == 502 && upstream.received == 0 && (twice || upstream.sent == 0));
     }
 
     /// Remembers who broke the exchange: the first cause, for what follows from it is no news.
-    void note(const stream& s) {
+    void blame(const stream& s, refusal why = {}) {
         if (fault_ || replied_) return;
-        if (&s == &client_ || client_.left)
-            fault_ = {client_.rx.expired ? 408 : 499, "too slow"};
+        if (why)
+            fault_ = {&s == &client_ ? why.status : 502, why.reason};
+        else if (&s == &client_ || client_.left)
+            fault_ = {client_.rx.expired ? 408 : 499, "client too slow"};
         else if (s.expired())
             fault_ = {504, "backend too slow"};
         else
@@ -171,7 +166,7 @@ private:
         if (request_.expects_continue && client_.in.size() == 0)
             ec = co_await client_.write("HTTP/1.1 100 Continue\r\n\r\n");
         if (ec)
-            note(client_);
+            blame(client_);
         else
             uploaded_ = co_await relay(client_, body_reader(request_, limits_.max_body), upstream, request_.body, {});
         upstream.rx.grant(limits_.response);
@@ -184,15 +179,15 @@ private:
             error_code ec;
             if (!fault_ && response_.status > 100 && response_.status < 200 && request_.minor == 1)
                 ec = co_await client_.write(to_client(request_, response_, true));
-            if (ec) note(client_);
+            if (ec) blame(client_);
         } while (!fault_ && response_.status < 200);
         if (!fault_) {
             latency_ = clock::now() - started_;
             const auto style = framing_for(request_, response_);
             keep_ = request_.keep_alive && uploaded_ && !w_.shared.stopping && style != framing::until_close;
+            auto out = to_client(request_, response_, keep_);
             replying_ = true;
-            replied_ = co_await relay(upstream, body_reader(response_), client_, style,
-                                      to_client(request_, response_, keep_));
+            replied_ = co_await relay(upstream, body_reader(response_), client_, style, std::move(out));
         }
         if (uploaded_) co_return;
         upstream.abort();  // answered or not, nobody wants the rest of the request
@@ -203,46 +198,35 @@ private:
     task<> get_head(stream& s, std::string& bytes) {
         refusal fault;
         error_code ec;
-        for (std::size_t seen = 0, end = 0; !ec && !fault && end == 0;) {
-            fault = find_head(s.bytes(), seen, end);
-            if (!fault && end == 0) ec = co_await s.read();
-            if (end == 0) continue;
-            bytes.assign(s.bytes().substr(0, end));
-            s.in.consume(end);
-            if (&s == &client_)
-                fault = check_request(bytes, request_);
-            else
-                fault = check_response(bytes, request_.method, response_);
-        }
-        if (ec)
-            note(s);
-        else if (!fault_ && fault)
-            fault_ = {&s == &client_ ? fault.status : 502, fault.reason};
+        std::size_t seen = 0, end = 0;
+        for (; !ec && !(fault = find_head(s.bytes(), seen, end)) && end == 0;) ec = co_await s.read();
+        bytes.assign(s.bytes().substr(0, end));
+        s.in.consume(end);
+        if (end != 0 && &s == &client_) fault = check_request(bytes, request_);
+        if (end != 0 && &s != &client_) fault = check_response(bytes, request_.method, response_);
+        if (ec || fault) blame(s, fault);
     }
 
     /// Moves one body in constant memory; `out` goes ahead of it.
     task<bool> relay(stream& from, body_reader body, stream& to, framing style, std::string out) {
         std::string payload;
-        for (bool last = false;; payload.clear(), out.clear()) {
+        for (bool last = false;; out.clear(), payload.clear()) {
             from.in.consume(body.feed(from.bytes(), payload));
             last = last || body.done();
-            if (body.fault()) {
-                if (!fault_) fault_ = {&from == &client_ ? body.fault().status : 502, body.fault().reason};
-                co_return false;
-            }
-            if (style == framing::chunked && !payload.empty()) {
-                char size[16];
-                out.append(size, std::to_chars(size, size + 16, payload.size(), 16).ptr).append("\r\n");
-                payload.append("\r\n");
-            }
-            out.append(payload);
-            if (style == framing::chunked && last) out.append("0\r\n\r\n");
+            if (body.fault()) blame(from, body.fault());
+            if (body.fault()) co_return false;
+            const bool chunk = style == framing::chunked && !payload.empty();
+            char size[16];
+            if (chunk) out.append(size, std::to_chars(size, size + 16, payload.size(), 16).ptr).append("\r\n");
+            out.append(payload)
+                .append(chunk ? "\r\n" : "")
+                .append(style == framing::chunked && last ? "0\r\n\r\n" : "");
             auto ec = co_await to.write(out);
-            if (ec && &to == &client_) note(to);  // a backend that stops listening may yet say why
+            if (ec && &to == &client_) blame(to);  // a backend that stops listening may yet say why
             if (ec || last) co_return !ec;
             ec = co_await from.read();
             last = ec == asio::error::eof && body.ends_with_connection();
-            if (ec && !last) note(from);
+            if (ec && !last) blame(from);
             if (ec && !last) co_return false;
         }
     }
@@ -252,32 +236,32 @@ private:
         auto& backends = w_.shared.backends;
         const auto verb = request_.target.substr(0, request_.target.find('?'));
         const auto id = backends.find(request_.target.substr(request_.target.find('=') + 1));
-        const bool foreign = std::ranges::any_of(request_.fields, [](auto& f) { return iequals(f.name, "origin"); });
-        refusal no;
+        bool post = request_.method == "POST";
+        for (const auto& f : request_.fields) post = post && !iequals(f.name, "origin");
+        std::pair<int, std::string> answer{200, w_.shared.stats()};
         if (verb != "/stats" && verb != "/drain" && verb != "/undrain")
-            no = {404, "try /stats, /drain or /undrain"};
-        else if (verb != "/stats" && (request_.method != "POST" || foreign))
-            no = {405, "changes need POST"};
+            answer = {404, "try /stats, /drain or /undrain"};
+        else if (verb != "/stats" && !post)
+            answer = {405, "changes need POST"};
         else if (verb != "/stats" && !id)
-            no = {404, "unknown backend; expected ?backend=HOST:PORT"};
+            answer = {404, "unknown backend; expected ?backend=HOST:PORT"};
         else if (verb == "/drain")
             backends.set(*id, weir::condition::draining);
         else if (verb == "/undrain")
             backends.clear(*id, weir::condition::draining);
-        co_return co_await respond(no ? no.status : 200, no ? no.reason : w_.shared.stats(), "application/json");
+        const bool open = co_await respond(answer.first, answer.second, "application/json");
+        co_return open;
     }
 
     worker& w_;
     const limits& limits_;
     stream client_;
-    const std::string ip_;
-    const bool admin_;
-    std::string request_bytes_, response_bytes_;
+    std::string ip_, request_bytes_, response_bytes_;
     head request_, response_;
     refusal fault_;
     clock::time_point started_;
     clock::duration latency_{};
-    bool first_ = true, keep_ = false, reused_ = false, uploaded_ = false, replying_ = false, replied_ = false;
+    bool keep_ = false, reused_ = false, uploaded_ = false, replying_ = false, replied_ = false;
 };
 
 }  // namespace tiny_proxy

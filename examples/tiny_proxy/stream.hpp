@@ -9,56 +9,55 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/intrusive/list.hpp>
 
-#include <chrono>
 #include <sys/socket.h>
 
 namespace tiny_proxy {
 
 namespace asio = boost::asio;
-namespace intrusive = boost::intrusive;
 using asio::ip::tcp;
 using boost::system::error_code;
 using clock = std::chrono::steady_clock;
-using seconds = std::chrono::duration<double>;
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
 using executor = asio::io_context::executor_type;  // by name: any_io_executor would cost an indirection per operation
 using socket = asio::basic_stream_socket<tcp, executor>;
 using timer = asio::basic_waitable_timer<clock, asio::wait_traits<clock>, executor>;
 template <class T = void>
 using task = asio::awaitable<T, executor>;
 inline constexpr asio::as_tuple_t<asio::use_awaitable_t<executor>> as_result{};
-inline constexpr double forever = 1e9;
+inline constexpr unsigned forever = UINT_MAX;  // ms: 49 days
 
 /// The time that one direction may spend waiting. Only waiting counts, and only real progress buys more of it: a peer
 /// that trickles is as late as one that is silent.
 struct allowance {
-    void grant(double time) {
-        full = left = seconds(time);
+    void grant(unsigned ms) {
+        left = milliseconds(full = ms);
+        started = clock::now();
         progress = 0;
-        if (waiting) begin();
     }
     void begin() {
         waiting = true;
-        expired = false;
         started = clock::now();
     }
     void end(std::size_t moved) {
         waiting = false;
         left -= clock::now() - started;
-        if ((progress += moved) < 4096) return;  // bytes per `full`: less than any modem, more than any trickle
-        progress = 0;
-        left = full;
+        if ((progress += moved) >= 4096) grant(full);  // bytes: less than any modem moves, more than any trickle
     }
-    bool check(clock::time_point now) { return waiting && now - started >= left && (expired = true); }
+    bool overdue(clock::time_point now) { return waiting && now - started >= left && (expired = true); }
 
-    seconds full{forever}, left{forever};
+    unsigned full = forever;
+    clock::duration left = milliseconds(forever);
     clock::time_point started;
     std::size_t progress = 0;
     bool waiting = false, expired = false;
 };
 
-class stream : public intrusive::list_base_hook<intrusive::link_mode<intrusive::auto_unlink>> {
+using hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+class stream : public hook {
 public:
-    using list = intrusive::list<stream, intrusive::constant_time_size<false>>;
+    using list = boost::intrusive::list<stream, boost::intrusive::constant_time_size<false>>;
 
     stream(list& streams, socket s) : sock(std::move(s)) { streams.push_back(*this); }
 
@@ -90,7 +89,7 @@ public:
         co_return ec;
     }
 
-    task<error_code> connect(const std::vector<tcp::endpoint>& endpoints, double timeout) {
+    task<error_code> connect(const std::vector<tcp::endpoint>& endpoints, unsigned timeout) {
         error_code ec = asio::error::host_not_found, ignored;
         tx.grant(timeout);
         for (auto at = endpoints.begin(); ec && at != endpoints.end() && !tx.expired && !aborted; ++at) {
@@ -113,7 +112,7 @@ public:
     /// What the tick asks of every stream.
     void check(clock::time_point now) {
         error_code ignored;
-        if (rx.check(now) | tx.check(now)) sock.cancel(ignored);
+        if (rx.overdue(now) | tx.overdue(now)) sock.cancel(ignored);
         if (works_for_us == nullptr || peek(sock) != 0) return;
         left = true;
         works_for_us->abort();

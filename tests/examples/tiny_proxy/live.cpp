@@ -572,7 +572,7 @@ TEST_CASE("a backend may answer before it has the body") {
 
 TEST_CASE("three hundred clients that trickle are shed, and others do not notice") {
     recorder backend([](auto&, auto&) { return ok("yes"); });
-    const proxy p({backend.address()}, {"--request-timeout", "0.5"});
+    const proxy p({backend.address()}, {"--request-timeout", "500"});
     std::vector<client> slow;
     for (int i = 0; i < 300; ++i) slow.emplace_back(p.port);
     for (int i = 0; i < 300; ++i) {
@@ -597,7 +597,7 @@ TEST_CASE("a silent backend is 504, a client that leaves is cancelled") {
         return ok("late");
     });
     {
-        const proxy p({backend.address()}, {"--response-timeout", "0.2"});
+        const proxy p({backend.address()}, {"--response-timeout", "200"});
         const auto r = ask(p.port, get("/"));
         CHECK(r.status == 504);
         CHECK(p.comes_to("\"timeout\": 1"));

@@ -19,8 +19,8 @@ std::vector<tcp::endpoint> resolve(const std::string& text, asio::io_context& co
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     error_code ec;
     std::vector<tcp::endpoint> found;
-    if (!host.empty() && !port.empty() && port.size() < 6 && std::ranges::all_of(port, is_digit) &&
-        std::stoi(port) < 65536)
+    const bool number = !port.empty() && port.size() < 6 && std::ranges::all_of(port, is_digit);
+    if (!host.empty() && number && std::stoi(port) < 65536)
         for (const auto& one : tcp::resolver(context).resolve(host, port, ec)) found.push_back(one.endpoint());
     if (!found.empty()) return found;
     throw std::invalid_argument("'" + text + "': expected HOST:PORT, with a host that resolves and a port up to 65535");
@@ -111,7 +111,7 @@ void run(int argc, char** argv) {
     asio::basic_signal_set<executor> signals(first, SIGTERM, SIGINT);
     std::function<void(error_code, int)> stop = [&](error_code ec, int) {
         if (ec) return;
-        p.cut_off = clock::now() + milliseconds(p.stopping ? 0 : l.grace);
+        p.cut_off = clock::now() + ms(p.stopping ? 0 : l.grace);
         p.stopping = true;
         door.close(ec);
         admin.close(ec);

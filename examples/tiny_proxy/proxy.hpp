@@ -68,7 +68,7 @@ struct proxy {
     picker pick;
     std::atomic<std::uint64_t> requests = 0, retried = 0, refused = 0, failed = 0;
     std::atomic<bool> stopping = false;
-    std::atomic<clock::time_point> cut_off = clock::time_point::max();
+    std::atomic<when> cut_off = when::max();
 
     std::string stats() const {
         nlohmann::json all{{"requests", requests.load()}, {"retried", retried.load()}, {"refused", refused.load()}};
@@ -80,7 +80,7 @@ struct proxy {
             one.update({{"timeout", o.timeout}, {"connect_failure", o.connect_failure}, {"cancelled", o.cancelled}});
             all["backends"].push_back(one);
         }
-        return all.dump(1) + '\n';
+        return all.dump(1);
     }
 };
 
@@ -97,7 +97,7 @@ inline task<> probe(worker& w, weir::backend_id id) {
     std::vector<tcp::endpoint> endpoints;
     w.shared.backends.visit(id, [&](backend& b) { endpoints = b.endpoints; });
     stream s(w.streams, socket(w.context));
-    const auto ec = co_await s.connect(endpoints, w.shared.limits.connect);
+    const auto ec = co_await s.connect(endpoints, after(w.shared.limits.connect));
     if (!ec) w.shared.backends.clear(id, weir::condition::unreachable);
 }
 
@@ -112,7 +112,7 @@ inline task<> tick(worker& w) {
             s.check(now);
             if ((s.idle && w.shared.stopping) || now > w.shared.cut_off.load()) s.abort();
         }
-        const auto old = [&](auto& c) { return now - c.since > milliseconds(w.shared.limits.idle); };
+        const auto old = [&](auto& c) { return now - c.since > ms(w.shared.limits.idle); };
         for (const auto& m : w.shared.backends.members()) {
             w.shared.backends.visit(m.id, [&](backend& b) { std::erase_if(b.idle[w.index], old); });
             if (w.index == 0 && !w.shared.stopping && ticks % 3 == 0 && m.conditions.has(weir::condition::unreachable))

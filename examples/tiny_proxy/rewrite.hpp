@@ -73,4 +73,15 @@ inline std::string to_client(const head& request, const head& response, bool kee
     return out.append("\r\n");
 }
 
+/// A response of the proxy's own.
+inline std::string own_response(const head& request, int status, std::string_view type, std::string_view body,
+                                bool keep) {
+    head h;
+    h.status = status;
+    h.fields = {{"Content-Type", type}};
+    h.length = body.size();
+    h.has_length = true;
+    return to_client(request, h, keep).append(request.method == "HEAD" ? "" : body);
+}
+
 }  // namespace tiny_proxy

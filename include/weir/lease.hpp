@@ -7,6 +7,9 @@
 
 namespace weir::inline WEIR_ABI {
 
+template <class Backend, class Policy>
+class basic_selector;
+
 namespace detail {
 
 /// What a selector decided, without the type of the backend.
@@ -79,10 +82,10 @@ public:
         finish(how, latency);
     }
 
-    /// Made by selectors.
-    WEIR_ALWAYS_INLINE explicit lease(const detail::picked& p) noexcept : picked_{p} {}
-
 private:
+    template <class, class>
+    friend class basic_selector;
+
     static constexpr std::chrono::nanoseconds unmeasured{-1};
 
     WEIR_ALWAYS_INLINE void finish(outcome how, std::chrono::nanoseconds latency) noexcept {

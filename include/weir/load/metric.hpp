@@ -175,7 +175,8 @@ public:
 
     [[nodiscard]] WEIR_ALWAYS_INLINE auto score(const view& v, const table& t, std::uint32_t index,
                                                 std::chrono::nanoseconds now) const noexcept {
-        return pool_->metric.score(std::as_const(pool_->shared), *t.states[index], load_reading{v.in_flight(index), now});
+        return pool_->metric.score(std::as_const(pool_->shared), *t.states[index],
+                                   load_reading{v.in_flight(index), now});
     }
 
     /// What the metric shares among all backends.

@@ -99,7 +99,8 @@ public:
         } else {
             const auto idle = static_cast<double>(elapsed(s.last.load(std::memory_order_relaxed), reading.now.count()));
             const double x = idle / decay_;
-            estimate = median + (estimate - median) / (1 + x + 0.5 * x * x);  // within 0.07 of exp(-x), without its cost
+            estimate = median +
+                       (estimate - median) / (1 + x + 0.5 * x * x);  // within 0.07 of exp(-x), without its cost
         }
         return estimate * (reading.in_flight + 1.0);
     }

@@ -66,7 +66,7 @@ inline framing framing_for(const head& request, const head& response) {
 inline std::string to_client(const head& request, const head& response, bool keep) {
     namespace http = boost::beast::http;
     const auto code = http::int_to_status(static_cast<unsigned>(response.status));
-    std::string out = "HTTP/1.1 " + std::to_string(response.status) + ' ';
+    auto out = std::string("HTTP/1.1 ") + std::to_string(response.status) + ' ';
     if (code != http::status::unknown) out.append(http::obsolete_reason(code));
     add_fields(out.append("\r\n"), response, {}, framing_for(request, response));
     if (response.status >= 200 && (!keep || request.minor == 0)) add(out, "Connection", keep ? "keep-alive" : "close");

@@ -126,7 +126,7 @@ TEST_CASE("a body reader takes its body and nothing of what follows") {
                 const auto part = body.substr(at, piece);
                 chunked += std::to_string(part.size()) + "\r\n" + part + "\r\n";
             }
-            for (const auto& [fields, sent] : {std::pair{"Content-Length: " + std::to_string(size) + "\r\n", body},
+            for (const auto& [fields, sent] : {std::pair{"Content-Length: "s + std::to_string(size) + "\r\n", body},
                                                std::pair{"Transfer-Encoding: chunked\r\n"s, chunked + "0\r\n\r\n"}}) {
                 head h;
                 REQUIRE(!check_request(post(fields), h));

@@ -166,8 +166,8 @@ inline std::vector<hostile> hostile_requests() {
                              "\"5\"\r\nhello\r\n"})
         add(chunks(body));
     add(chunks("5;\0\r\nhello\r\n0\r\n\r\n"s));
-    add(chunks("5;" + std::string(2000, 'x')));
-    add(chunks("0\r\nX: " + std::string(2000, 'x')));
+    add(chunks("5;"s + std::string(2000, 'x')));
+    add(chunks("0\r\nX: "s + std::string(2000, 'x')));
 
     // 3: one Host, and a target that it agrees with
     add("GET / HTTP/1.1\r\n\r\n");
@@ -218,8 +218,8 @@ inline std::vector<hostile> hostile_requests() {
         add("GET / "s + version + "\r\nHost: a\r\n\r\n", {505});
 
     // limits and what is not offered
-    add(get("/", "Host: a\r\nX: " + std::string(20000, 'x') + "\r\n"), {431});
-    add(get("/" + std::string(20000, 'x')), {431});
+    add(get("/", "Host: a\r\nX: "s + std::string(20000, 'x') + "\r\n"), {431});
+    add(get("/"s + std::string(20000, 'x')), {431});
     std::string many = "Host: a\r\n";
     for (int i = 0; i < 100; ++i) many += "X: y\r\n";
     add(get("/", many), {431});

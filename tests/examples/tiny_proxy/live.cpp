@@ -236,7 +236,7 @@ struct recorder {
             }
         });
     }
-    std::string address() const { return "127.0.0.1:" + std::to_string(port); }
+    std::string address() const { return "127.0.0.1:"s + std::to_string(port); }
     std::size_t bytes() const { return received; }
     std::vector<std::pair<std::string, std::string>> requests() {
         const std::lock_guard lock(mutex);
@@ -305,7 +305,7 @@ struct recorder {
 };
 
 std::string ok(const std::string& body) {
-    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    return "HTTP/1.1 200 OK\r\nContent-Length: "s + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 struct proxy {
@@ -333,19 +333,20 @@ struct proxy {
 struct demo_backend {
     explicit demo_backend(const std::string& name, int at = 0, std::vector<std::string> more = {})
         : program([&] {
-              std::vector<std::string> all{DEMO_BACKEND, "--name", name, "--listen", "127.0.0.1:" + std::to_string(at)};
+              std::vector<std::string> all{DEMO_BACKEND, "--name", name, "--listen",
+                                           "127.0.0.1:"s + std::to_string(at)};
               all.insert(all.end(), more.begin(), more.end());
               return all;
           }()) {
         port = program.port_after(" on http://");
     }
-    std::string address() const { return "127.0.0.1:" + std::to_string(port); }
+    std::string address() const { return "127.0.0.1:"s + std::to_string(port); }
     process program;
     int port = 0;
 };
 
 long peak_kib(pid_t pid) {
-    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+    std::ifstream status("/proc/"s + std::to_string(pid) + "/status");
     for (std::string line; std::getline(status, line);)
         if (line.starts_with("VmHWM:")) return std::stol(line.substr(6));
     return -1;
@@ -385,12 +386,12 @@ TEST_CASE("two requests on one connection stay aligned, for every body length an
         }
         const auto expected = std::to_string(size) + ':' + body;
         CAPTURE(size);
-        REQUIRE(c.ask(post("Content-Length: " + std::to_string(size) + "\r\n", body)).body == expected);
+        REQUIRE(c.ask(post("Content-Length: "s + std::to_string(size) + "\r\n", body)).body == expected);
         REQUIRE(c.ask(chunks(chunked + "0\r\n\r\n")).body == expected);
     }
     for (const std::size_t size : {16'383u, 16'384u, 16'385u, 65'536u, 1'000'000u}) {
         const std::string body(size, 'x');
-        REQUIRE(c.ask(post("Content-Length: " + std::to_string(size) + "\r\n", body)).body.size() ==
+        REQUIRE(c.ask(post("Content-Length: "s + std::to_string(size) + "\r\n", body)).body.size() ==
                 size + std::to_string(size).size() + 1);
     }
     CHECK(backend.accepted == 1);
@@ -525,7 +526,7 @@ TEST_CASE("a killed backend costs no GET, is marked, and comes back") {
 TEST_CASE("when nobody is there, the reply says why") {
     auto [held, port] = listener();
     held = descriptor();  // closed: connects are refused
-    const proxy p({"127.0.0.1:" + std::to_string(port)});
+    const proxy p({"127.0.0.1:"s + std::to_string(port)});
     ask(p.port, get("/"));
     const auto r = ask(p.port, get("/"));
     CHECK(r.status == 503);
@@ -556,15 +557,15 @@ TEST_CASE("limits have statuses of their own") {
 TEST_CASE("a backend may answer before it has the body") {
     // Not a recorder, which reads bodies first.
     auto [door, port] = listener();
-    std::jthread backend([&door = door] {
-        descriptor fd(::accept(door.fd, nullptr, nullptr));
+    std::jthread backend([&listening = door] {
+        descriptor fd(::accept(listening.fd, nullptr, nullptr));
         char buffer[1024];
         REQUIRE(::recv(fd.fd, buffer, sizeof buffer, 0) > 0);
         const std::string out = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
         ::send(fd.fd, out.data(), out.size(), MSG_NOSIGNAL);
         fd.readable();
     });
-    const proxy p({"127.0.0.1:" + std::to_string(port)});
+    const proxy p({"127.0.0.1:"s + std::to_string(port)});
     const auto r = ask(p.port, post("Content-Length: 1000000\r\n", "the beginning"));
     CHECK(r.status == 403);
     CHECK(r.body == "no");
@@ -682,7 +683,7 @@ TEST_CASE("every selector serves, and hashing ones keep their keys") {
 
 TEST_CASE("a wrong command line is one line that names the value and what is accepted, and exit code 2") {
     auto [held, port] = listener();
-    const auto taken = "127.0.0.1:" + std::to_string(port);
+    const auto taken = "127.0.0.1:"s + std::to_string(port);
     struct wrong {
         std::vector<std::string> arguments;
         std::vector<std::string> named;
@@ -728,11 +729,11 @@ TEST_CASE("1 GiB goes up and comes down in constant memory") {
     constexpr std::uint64_t size = std::uint64_t{1} << 30;
     const std::string piece(1 << 20, 'x');
     client c(p.port);
-    REQUIRE(c.send(post("Content-Length: " + std::to_string(size) + "\r\n")));
+    REQUIRE(c.send(post("Content-Length: "s + std::to_string(size) + "\r\n")));
     for (std::uint64_t sent = 0; sent < size; sent += piece.size()) REQUIRE(c.send(piece));
     CHECK(c.read().body.find("\"received\":1073741824") != std::string::npos);
 
-    REQUIRE(c.send(get("/bytes/" + std::to_string(size))));
+    REQUIRE(c.send(get("/bytes/"s + std::to_string(size))));
     std::string line;
     do REQUIRE(c.line(line));
     while (!line.empty());

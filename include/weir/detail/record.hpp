@@ -27,6 +27,11 @@ struct outcome_counts {
     std::uint64_t timeout = 0;
     std::uint64_t connect_failure = 0;
     std::uint64_t cancelled = 0;
+
+    [[nodiscard]] constexpr std::uint64_t operator[](outcome how) const noexcept {
+        const std::uint64_t all[] = {success, failure, timeout, connect_failure, cancelled};
+        return static_cast<std::size_t>(how) < outcome_count ? all[static_cast<std::size_t>(how)] : 0;
+    }
 };
 
 namespace detail {

@@ -15,7 +15,8 @@ namespace weir::inline WEIR_ABI {
 ///
 /// Rule: with T leases in flight on the backends that may be chosen and W their weight, a backend of weight w takes at
 /// most ceil(factor (T + 1) w / W) leases, the new one counted, at the moment of the pick. A full one is passed over in
-/// the policy's own order: keyed policies spill to the key's next candidates.
+/// the policy's own order: keyed policies spill to the key's next candidates. Where that leaves nobody because some have
+/// reached their own `max_in_flight`, T and W are of the others.
 /// Complexity: that of the policy, plus O(excluded). Starting and ending a lease adds to one line that all backends of
 /// the registry share (the total), see total_in_flight.
 /// Thread safety: the bound holds under any interleaving: a pick reserves its place, or chooses again.
@@ -59,12 +60,21 @@ struct bounded_load {
             weight -= v.weight(i);
         });
         if (const choice c = choose_below(v, t, s, q, accept, total, weight)) return c;
-        // The total lags behind picks that have reserved and not yet been added: count anew, of the same words that the
-        // bound is held against. Then somebody has room, unless others take it in between.
+        // The total lags behind picks that have reserved and not yet been added, and knows nothing of limits: count anew,
+        // of the same words that the bound is held against, what may be chosen. Then somebody has room, unless others take
+        // it in between.
         total = 0;
-        for (const std::uint32_t i : v.eligible()) total += v.in_flight(i);
-        for_each_excluded(v, q, [&](std::uint32_t i) { total -= v.in_flight(i); });
-        return choose_below(v, t, s, q, accept, total, weight);
+        weight = 0;
+        choice full{.reason = pick_reason::spilled, .bound = 0};
+        for (const std::uint32_t i : v.eligible()) {
+            if (!accept(i)) continue;
+            total += v.in_flight(i);
+            weight += v.weight(i);
+            full.index = i;
+        }
+        if (const choice c = choose_below(v, t, s, q, accept, total, weight)) return c;
+        // Nobody can be reserved under a bound of 0: the pick chooses again, where a draw over all would break the bound.
+        return full;
     }
 
     /// The most leases that a backend of weight `w` may have, the new one counted.

@@ -15,6 +15,8 @@ namespace weir::inline WEIR_ABI {
 struct load_reading {
     std::uint32_t in_flight;       ///< leases that have not ended
     std::chrono::nanoseconds now;  ///< by the registry's clock; zero for metrics that are not `timed`
+    double weight = 1;             ///< the backend's; selectors divide the score by it
+    double mean_weight = 1;  ///< of those that may be chosen: for a part of the score that is no load, see peak_ewma
 };
 
 /// What a load-aware selector compares: less is better. Models: `in_flight` (no state), `peak_ewma`.
@@ -161,6 +163,7 @@ public:
     /// The states of the members of one view, by index; null where a slot is free.
     struct table {
         std::vector<const typename M::state*> states;
+        double mean_weight = 1;
     };
 
     metric_reader(const M& m, metric_set& metrics) : pool_{metrics.use(m)} {}
@@ -170,13 +173,18 @@ public:
         for (std::uint32_t i = 0; i < v.slots(); ++i)
             if (v.is_member(i))
                 t.states[i] = &static_cast<typename pool_type::cell*>(v.record(i).find_metric(pool_.get()))->state;
+        if (!v.eligible().empty())
+            t.mean_weight = static_cast<double>(v.total_weight()) / static_cast<double>(v.eligible().size());
         return t;
     }
 
     [[nodiscard]] WEIR_ALWAYS_INLINE auto score(const view& v, const table& t, std::uint32_t index,
                                                 std::chrono::nanoseconds now) const noexcept {
         return pool_->metric.score(std::as_const(pool_->shared), *t.states[index],
-                                   load_reading{v.in_flight(index), now});
+                                   load_reading{.in_flight = v.in_flight(index),
+                                                .now = now,
+                                                .weight = static_cast<double>(v.weight(index)),
+                                                .mean_weight = t.mean_weight});
     }
 
     /// What the metric shares among all backends.

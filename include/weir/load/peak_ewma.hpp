@@ -27,7 +27,10 @@ struct peak_ewma_estimator {
     }
 };
 
-/// The metric of latency times queue: (peak EWMA of the latency) x (in flight + 1), in nanoseconds.
+/// The metric of latency times queue: (peak EWMA of the latency) x (in flight / relative weight + 1), in nanoseconds.
+///
+/// The weight, relative to the mean, divides the queue alone: idle backends of equal speed tie, and shares are the
+/// weights'. (In flight + 1) / weight would send everything to the heaviest as long as nothing is in flight.
 ///
 /// An idle backend's estimate moves to the median of the pool with the time constant `decay` (not to 0, which would
 /// make a slow one look best), and a backend without a sample is taken for the median; as long as nobody has one, for
@@ -92,7 +95,7 @@ public:
     }
 
     [[nodiscard]] double score(const pool& p, const state& s, const load_reading& reading) const noexcept {
-        return expected(p, s, reading.now) * (reading.in_flight + 1.0);
+        return expected(p, s, reading.now) * (reading.in_flight * reading.mean_weight + reading.weight);
     }
 
     bool operator==(const peak_ewma&) const = default;

@@ -84,12 +84,11 @@ private:
         decltype(s.reader.score(v, t.loads, 0, now)) best_score{};
         const std::uint32_t wanted = (std::min)(D, n);
         bool refused = false;
-        for (std::uint32_t tries = 0; count < wanted && tries < redraws * D; ++tries) {
-            const std::uint32_t i = t.draw.draw(v, q.random());
-            if (std::find(drawn, drawn + count, i) != drawn + count) continue;
+        const auto consider = [&](std::uint32_t i) {
+            if (std::find(drawn, drawn + count, i) != drawn + count) return;
             if (!accept(i)) {
                 refused = true;
-                continue;
+                return;
             }
             drawn[count++] = i;
             const auto score = s.reader.score(v, t.loads, i, now);
@@ -97,6 +96,16 @@ private:
             if (!best || score * v.weight(best.index) < best_score * v.weight(i)) {
                 best.index = i;
                 best_score = score;
+            }
+        };
+        for (std::uint32_t tries = 0; count < wanted && tries < redraws * D; ++tries)
+            consider(t.draw.draw(v, q.random()));
+        if (count > 0 && count < wanted && t.draw.even()) {
+            // All draws fell on the same few: then the neighbours of a random one, so that a hung one has competition.
+            auto rank = static_cast<std::uint32_t>(q.random_below(n));
+            for (std::uint32_t steps = (std::min)(n, 4 * D); count < wanted && steps > 0; --steps) {
+                consider(t.draw.member(v, rank));
+                rank = rank + 1 == n ? 0 : rank + 1;
             }
         }
         if (refused) best.reason = pick_reason::rerouted;

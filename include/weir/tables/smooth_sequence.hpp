@@ -63,21 +63,25 @@ public:
     /// How many picks each index is behind its share after the first `picks` entries. O(picks + n).
     [[nodiscard]] std::vector<double> owed_after(std::size_t picks) const {
         std::vector<std::int64_t> now = credits_;
-        for (std::size_t i = 0; i < now.size(); ++i) now[i] += static_cast<std::int64_t>(picks) * weights_[i];
-        for (std::size_t k = 0; k < picks; ++k) now[entries_[k]] -= total_;
+        for (std::size_t i = 0; i < now.size(); ++i) now[i] += static_cast<std::int64_t>(picks) * weights_[i] * parts;
+        for (std::size_t k = 0; k < picks; ++k) now[entries_[k]] -= total_ * parts;
         std::vector<double> owed(now.size());
         for (std::size_t i = 0; i < now.size(); ++i)
-            owed[i] = static_cast<double>(now[i]) / static_cast<double>((std::max)(total_, std::int64_t{1}));
+            owed[i] = static_cast<double>(now[i]) / static_cast<double>((std::max)(total_, std::int64_t{1}) * parts);
         return owed;
     }
 
 private:
-    /// In units of one pick = `total_`, and adding up to nothing: what those who left took with them is shared out.
+    /// Credits are kept in these parts of a pick / `total_`: rounded to whole ones they would drift apart by a random walk
+    /// of as many steps as there are updates. Picks, weights and parts together stay below 2^51.
+    static constexpr std::int64_t parts = std::int64_t{1} << 16;
+
+    /// In units of one pick = `total_ * parts`, and adding up to nothing: what those who left took with them is shared out.
     void take_over(std::span<const double> owed) {
         const auto total = static_cast<double>(total_);
         const double excess = std::accumulate(owed.begin(), owed.end(), 0.0) / total;
         for (std::size_t i = 0; i < credits_.size(); ++i) {
-            const double fair = (owed[i] - excess * weights_[i]) * total;
+            const double fair = (owed[i] - excess * weights_[i]) * total * static_cast<double>(parts);
             credits_[i] = static_cast<std::int64_t>(fair < 0 ? fair - 0.5 : fair + 0.5);
         }
     }
@@ -102,7 +106,7 @@ private:
             if (weights_[i] > 0) by_weight[weights_[i]].push_back({credits_[i], i});
         std::vector<rank> ranks;
         for (auto& [weight, members] : by_weight)
-            ranks.push_back({weight, std::priority_queue<entry>{{}, std::move(members)}});
+            ranks.push_back({weight * parts, std::priority_queue<entry>{{}, std::move(members)}});
         const auto length = static_cast<std::size_t>(total_);
         // A round that takes each index exactly weight times ends where it began: it is the cycle. Credits are below
         // two picks, so they are even after two rounds at most.
@@ -132,7 +136,7 @@ private:
         entry taken = best->members.top();
         best->members.pop();
         const std::uint32_t index = taken.index;
-        taken.level -= total_;
+        taken.level -= total_ * parts;
         best->members.push(taken);
         return index;
     }

@@ -1,0 +1,108 @@
+#include <weir/selector.hpp>
+
+#include "catch.hpp"
+#include "support/backends.hpp"
+
+#include <weir/weir.hpp>
+
+namespace {
+
+using servers = weir::registry<weir_test::server>;
+
+// Deduced from a registry of any clock, with or without options.
+static_assert(
+    std::same_as<decltype(weir::round_robin{std::declval<servers&>()}), weir::round_robin<weir_test::server>>);
+static_assert(std::same_as<decltype(weir::least_connections{std::declval<servers&>(), weir::selector_options{}}),
+                           weir::least_connections<weir_test::server>>);
+static_assert(std::same_as<decltype(weir::choices{std::declval<servers&>(), weir::peak_ewma{}}),
+                           weir::choices<weir_test::server, weir::peak_ewma>>);
+static_assert(std::same_as<decltype(weir::basic_selector{std::declval<servers&>(), weir::random_policy{}}),
+                           weir::basic_selector<weir_test::server, weir::random_policy>>);
+static_assert(
+    std::same_as<decltype(weir::basic_selector{std::declval<servers&>(),
+                                               weir::bounded_load{weir::ring_hash_policy{}, 1.5}})::policy_type,
+                 weir::bounded_load<weir::ring_hash_policy>>);
+
+static_assert(weir::selector<weir::round_robin<int>> && weir::selector<weir::random<int>> &&
+              weir::selector<weir::least_connections<int>> && weir::selector<weir::power_of_two<int>> &&
+              weir::selector<weir::choices<int, weir::peak_ewma>> && weir::selector<weir::ring_hash<int>>);
+static_assert(!weir::selector<int> && !weir::selector<weir::registry<int>> &&
+              !weir::selector<weir::round_robin_policy>);
+static_assert(noexcept(std::declval<const weir::random<int>&>().pick({})));
+
+}  // namespace
+
+TEST_CASE("the ten lines of the first page") {
+    servers pool;
+    const auto a = pool.add({"10.0.0.1", 80}, {.weight = 3});
+    pool.add({"10.0.0.2", 80});
+    const weir::least_connections balancer{pool};
+    {
+        auto lease = balancer.pick();
+        REQUIRE(lease);
+        CHECK(lease->port == 80);
+        lease.complete(weir::outcome::success);
+    }
+    pool.set(a, weir::condition::draining);
+    for (int i = 0; i < 20; ++i) CHECK(balancer.pick()->host == "10.0.0.2");
+}
+
+TEST_CASE("choose runs its function on the backend, counts nothing and pins nothing afterwards") {
+    weir::registry<std::string> r;
+    const auto id = r.add("a");
+    const weir::random balancer{r, {.seed = 1}};
+    std::string seen;
+    CHECK(balancer.choose([&](std::string& b) {
+        seen = b;
+        b = "changed";
+        CHECK(r.inspect(id)->in_flight == 0);
+    }) == weir::pick_error::none);
+    CHECK(seen == "a");
+    CHECK(*balancer.pick() == "changed");
+    // What f throws passes, and leaves the read section in order.
+    CHECK_THROWS_AS(balancer.choose([](std::string&) { throw std::runtime_error{"f"}; }), std::runtime_error);
+    CHECK(r.remove(id));
+    bool called = false;
+    CHECK(balancer.choose([&](std::string&) { called = true; }) == weir::pick_error::empty);
+    CHECK_FALSE(called);
+}
+
+TEST_CASE("copies share one table, one state and one set of counters") {
+    weir::registry<int> r;
+    r.add(1);
+    r.add(2);
+    const weir::round_robin first{r};
+    auto copy = first;
+    CHECK(*first.pick() == 1);
+    CHECK(*copy.pick() == 2);
+    CHECK(first.counts()[weir::pick_reason::chosen] == 2);
+    CHECK(copy.counts()[weir::pick_reason::chosen] == 2);
+    const weir::round_robin other{r};
+    CHECK(other.counts()[weir::pick_reason::chosen] == 0);
+}
+
+TEST_CASE("a selector may be made before, between and after the backends, and dropped at any time") {
+    weir::registry<int> r;
+    const weir::round_robin early{r};
+    for (int i = 0; i < 100; ++i) {
+        const weir::random passing{r};
+        CHECK(static_cast<bool>(passing.pick()) == (i > 0));
+        r.add(i);
+        CHECK(passing.pick());
+    }
+    const weir::least_connections late{r};
+    CHECK(late.pick());
+    CHECK(early.pick());
+}
+
+TEST_CASE("a selector may be dropped inside its own choose") {
+    weir::registry<weir_test::mortal> r;
+    r.add(weir_test::mortal{"a"});
+    auto balancer = std::make_unique<weir::random<weir_test::mortal>>(r);
+    const auto& called = *balancer;
+    CHECK(called.choose([&](weir_test::mortal& m) {
+        balancer.reset();
+        CHECK(m.alive());
+    }) == weir::pick_error::none);
+    CHECK(weir::random{r}.pick());
+}

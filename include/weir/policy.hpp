@@ -28,9 +28,9 @@ inline constexpr pick_options no_options{};  // a constant, so that picks withou
 /// One pick as a policy sees it.
 class query {
 public:
-    /// Made by selectors; `now` may be nanoseconds::min(): then the clock is read when a policy asks.
+    /// Made by selectors. Without `now` the clock is read when a policy asks.
     query(const pick_options& options, std::atomic<std::uint64_t>* seeded, detail::clock_function clock,
-          std::chrono::nanoseconds now) noexcept
+          std::chrono::nanoseconds now = (std::chrono::nanoseconds::min)()) noexcept
         : options_{options}, seeded_{seeded}, clock_{clock}, now_{now} {}
 
     [[nodiscard]] bool has_key() const noexcept { return options_.key.has_value() || !options_.key_text.empty(); }

@@ -104,7 +104,7 @@ private:
             // All draws fell on the same few: then the neighbours of a random one, so that a hung one has competition.
             auto rank = static_cast<std::uint32_t>(q.random_below(n));
             for (std::uint32_t steps = (std::min)(n, 4 * D); count < wanted && steps > 0; --steps) {
-                consider(t.draw.member(v, rank));
+                consider(v.eligible()[rank]);
                 rank = rank + 1 == n ? 0 : rank + 1;
             }
         }

@@ -41,6 +41,9 @@ file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/floors/foreign/weir/random.hpp "#include 
 set_tests_properties(house/floors_find_foreign PROPERTIES
     PASS_REGULAR_EXPRESSION "weir/random.hpp includes <unistd.h>: only weir/detail/os.hpp may")
 
+# The pages show only what is compiled and run.
+add_test(NAME house/docs COMMAND ${CMAKE_COMMAND} -D root=${PROJECT_SOURCE_DIR} -P ${CMAKE_CURRENT_SOURCE_DIR}/docs.cmake)
+
 # Each compile_fail/*.cpp is refused by the compiler, in the words that its `// expect:` lines give.
 separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${weir_stdlib_flag} ${CMAKE_CXX20_STANDARD_COMPILE_OPTION}")
 # Without source excerpts: the words must come from the diagnostic, not from the line it quotes.

@@ -73,6 +73,7 @@ TEST_CASE("each outcome is counted once, whatever is done to the lease afterward
     CHECK(counts.timeout == 1);
     CHECK(counts.connect_failure == 1);
     CHECK(counts.cancelled == 1);
+    for (int how = 0; how < 5; ++how) CHECK(counts[static_cast<outcome>(how)] == 1);
 }
 
 TEST_CASE("a lease moves; what it leaves behind is empty, and what it replaces ends") {
@@ -94,6 +95,9 @@ TEST_CASE("a lease moves; what it leaves behind is empty, and what it replaces e
     CHECK(second);
     CHECK(f.in_flight() == 1);
     second.complete(outcome::success);
+    auto completed = std::move(second);
+    CHECK(completed.id() == f.id);
+    CHECK(second.id() == weir::backend_id{});  // NOLINT(bugprone-use-after-move)
     CHECK(f.in_flight() == 0);
     CHECK(f.outcomes().success == 1);
     CHECK(f.outcomes().failure == 0);
@@ -123,8 +127,9 @@ TEST_CASE("a lease says who, why and why not; the reason stays after completion"
     one.complete(outcome::success);
     CHECK(one.reason() == weir::pick_reason::chosen);
     CHECK(one.error() == weir::pick_error::none);
-    CHECK(one.id() == weir::backend_id{});
+    CHECK(one.id() == f.id);  // to exclude it from the next attempt
     const lease nothing;
+    CHECK(nothing.id() == weir::backend_id{});
     CHECK_FALSE(nothing);
     CHECK(nothing.error() == weir::pick_error::none);
     f.registry.remove(f.id);

@@ -57,7 +57,9 @@ private:
     std::uint16_t bits_ = 0;
 };
 
-[[nodiscard]] constexpr conditions operator|(condition a, condition b) noexcept { return conditions{a} | conditions{b}; }
+[[nodiscard]] constexpr conditions operator|(condition a, condition b) noexcept {
+    return conditions{a} | conditions{b};
+}
 
 [[nodiscard]] constexpr std::string_view to_string(condition value) noexcept {
     constexpr std::string_view names[] = {"failed_check", "unreachable", "ejected", "draining", "disabled",

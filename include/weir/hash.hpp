@@ -30,7 +30,8 @@ public:
             std::uint64_t lanes[4] = {seed + prime_1 + prime_2, seed + prime_2, seed, seed - prime_1};
             for (; end - data >= 32; data += 32)
                 for (int i = 0; i < 4; ++i) lanes[i] = round(lanes[i], read<std::uint64_t>(data + 8 * i));
-            result = std::rotl(lanes[0], 1) + std::rotl(lanes[1], 7) + std::rotl(lanes[2], 12) + std::rotl(lanes[3], 18);
+            result = std::rotl(lanes[0], 1) + std::rotl(lanes[1], 7) + std::rotl(lanes[2], 12) +
+                     std::rotl(lanes[3], 18);
             for (const std::uint64_t lane : lanes) result = (result ^ round(0, lane)) * prime_1 + prime_4;
         }
         result += size;

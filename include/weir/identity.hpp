@@ -50,7 +50,9 @@ template <class Backend>
 [[nodiscard]] std::optional<std::string> identity_of(const Backend& backend) {
     if constexpr (detail::has_free_identity<Backend>)
         return detail::call_free_identity(backend);
-    else if constexpr (requires { { backend.identity() } -> detail::identity_value; })
+    else if constexpr (requires {
+                           { backend.identity() } -> detail::identity_value;
+                       })
         return detail::identity_text(backend.identity());
     else if constexpr (detail::identity_value<Backend>)
         return detail::identity_text(backend);

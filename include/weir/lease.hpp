@@ -8,6 +8,9 @@
 
 namespace weir::inline WEIR_ABI {
 
+template <class Backend, class Policy>
+class basic_selector;
+
 namespace detail {
 
 /// What a selector decided, without the type of the backend.
@@ -54,11 +57,13 @@ template <class Backend>
 class [[nodiscard]] lease {
 public:
     constexpr lease() noexcept = default;
-    lease(lease&& other) noexcept : picked_{std::exchange(other.picked_, {})} {}
+    lease(lease&& other) noexcept
+        : picked_{std::exchange(other.picked_, {})}, completed_{std::exchange(other.completed_, {})} {}
     lease& operator=(lease&& other) noexcept {
         if (this != &other) {
             finish(outcome::cancelled, unmeasured);
             picked_ = std::exchange(other.picked_, {});
+            completed_ = std::exchange(other.completed_, {});
         }
         return *this;
     }
@@ -71,27 +76,29 @@ public:
         return static_cast<detail::record<Backend>*>(picked_.record)->backend;
     }
     [[nodiscard]] Backend* operator->() const noexcept { return &**this; }
-    /// The backend's id; an id of nobody if the lease is empty.
-    [[nodiscard]] backend_id id() const noexcept {
-        return picked_.record != nullptr ? picked_.record->id : backend_id{};
-    }
+    /// The backend's id, also after completion: to exclude it from the next attempt. An id of nobody if there was none.
+    [[nodiscard]] backend_id id() const noexcept { return picked_.record != nullptr ? picked_.record->id : completed_; }
     /// Why it is this backend; meaningful also after completion.
     [[nodiscard]] pick_reason reason() const noexcept { return picked_.reason; }
     /// Why there is none; `none` for a lease that has or had a backend.
     [[nodiscard]] pick_error error() const noexcept { return picked_.error; }
 
     /// Ends the lease. The latency is the time since the pick, where a metric asked for it. Does nothing to an empty one.
-    void complete(outcome how) noexcept { finish(how, unmeasured); }
+    void complete(outcome how) noexcept {
+        completed_ = id();
+        finish(how, unmeasured);
+    }
     /// The same with the caller's own measurement; a negative latency counts as unknown.
     void complete(outcome how, std::chrono::nanoseconds latency) noexcept {
+        completed_ = id();
         if (latency.count() < 0) picked_.started = detail::picked::untimed;
         finish(how, latency);
     }
 
-    /// Made by selectors.
-    WEIR_ALWAYS_INLINE explicit lease(const detail::picked& p) noexcept : picked_{p} {}
-
 private:
+    template <class, class>
+    friend class basic_selector;
+
     static constexpr std::chrono::nanoseconds unmeasured{-1};
 
     WEIR_ALWAYS_INLINE void finish(outcome how, std::chrono::nanoseconds latency) noexcept {
@@ -104,6 +111,7 @@ private:
     }
 
     detail::picked picked_;
+    backend_id completed_;
 };
 
 }  // namespace weir::inline WEIR_ABI

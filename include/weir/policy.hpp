@@ -15,17 +15,23 @@ namespace weir::inline WEIR_ABI {
 
 /// What one pick may be told. All of it is optional; what it refers to must live until the pick returns.
 struct pick_options {
-    std::optional<std::uint64_t> key = {};           ///< for hashing selectors; `weir::hash(text)` makes one
-    std::string_view key_text = {};                  ///< the key as text, for dialects that hash it their own way
-    std::span<const backend_id> exclude = {};        ///< never these; those that failed this request, say
+    std::optional<std::uint64_t> key = {};             ///< for hashing selectors; `weir::hash(text)` makes one
+    std::string_view key_text = {};                    ///< the key as text, for dialects that hash it their own way
+    std::span<const backend_id> exclude = {};          ///< never these; those that failed this request, say
     std::optional<std::chrono::nanoseconds> now = {};  ///< since the epoch of the registry's clock; saves reading it
 };
+
+namespace detail {
+inline constexpr pick_options no_options{};  // a constant, so that picks without options test none
+}  // namespace detail
 
 /// One pick as a policy sees it.
 class query {
 public:
-    query(const pick_options& options, std::atomic<std::uint64_t>* seeded, detail::clock_function clock) noexcept
-        : options_{options}, seeded_{seeded}, clock_{clock} {}
+    /// Made by selectors; `now` may be nanoseconds::min(): then the clock is read when a policy asks.
+    query(const pick_options& options, std::atomic<std::uint64_t>* seeded, detail::clock_function clock,
+          std::chrono::nanoseconds now) noexcept
+        : options_{options}, seeded_{seeded}, clock_{clock}, now_{now} {}
 
     [[nodiscard]] bool has_key() const noexcept { return options_.key.has_value() || !options_.key_text.empty(); }
     /// The key; without one, the hash of its text.
@@ -46,7 +52,7 @@ public:
     }
 
     [[nodiscard]] std::chrono::nanoseconds now() const noexcept {
-        return options_.now.has_value() ? *options_.now : clock_();
+        return now_ != (std::chrono::nanoseconds::min)() ? now_ : clock_();
     }
     [[nodiscard]] const pick_options& options() const noexcept { return options_; }
 
@@ -54,6 +60,7 @@ private:
     const pick_options& options_;
     std::atomic<std::uint64_t>* seeded_;
     detail::clock_function clock_;
+    std::chrono::nanoseconds now_;
 };
 
 /// What a policy answers: an index of the view, or nobody.
@@ -76,7 +83,8 @@ struct before {
 
 namespace detail {
 
-/// The predicate of a pick that restricts nothing: the policy is instantiated with it and tests nothing.
+/// The predicate of a pick that restricts nothing: every index of the view may be chosen, and there is at least one.
+/// The policy is instantiated with it and tests nothing.
 struct accept_any {
     constexpr bool operator()(std::uint32_t) const noexcept { return true; }
 };
@@ -105,8 +113,8 @@ concept has_table = requires { typename P::table; };
 template <class P>
 concept has_state = requires { typename P::state; };
 template <class P>
-concept can_make_state =
-    std::constructible_from<typename P::state, const P&, metric_set&> || std::default_initializable<typename P::state>;
+concept can_make_state = std::constructible_from<typename P::state, const P&, metric_set&> ||
+                         std::default_initializable<typename P::state>;
 template <class P>
 concept can_build = requires(const P& p, const view& v, const before<typename P::table>* b,
                              const typename P::state& s) {
@@ -155,6 +163,13 @@ concept policy = std::copyable<P> && detail::has_table<P> && detail::has_state<P
 
 namespace detail {
 
+/// A policy that compares times says so by `static constexpr bool timed`: then one reading serves the whole pick.
+template <class P>
+inline constexpr bool reads_clock = [] {
+    if constexpr (requires { P::timed; }) return bool{P::timed};
+    return false;
+}();
+
 /// The state of a policy, and of the policies inside an adaptor, made whichever way it allows.
 template <class P>
 [[nodiscard]] typename P::state make_state(const P& p, metric_set& metrics) {
@@ -167,13 +182,16 @@ template <class P>
 /// Says in words what a type that should be a policy lacks. Instantiate it to ask.
 template <class P>
 struct explain_policy {
-    static_assert(std::copyable<P>, "weir: a policy is a copyable value: it holds options, its `state` holds what is shared");
-    static_assert(has_table<P>, "weir: a policy names `struct table`, what it builds for each snapshot (it may be empty)");
+    static_assert(std::copyable<P>,
+                  "weir: a policy is a copyable value: it holds options, its `state` holds what is shared");
+    static_assert(has_table<P>,
+                  "weir: a policy names `struct table`, what it builds for each snapshot (it may be empty)");
     static_assert(has_state<P>, "weir: a policy names `struct state`, what all its picks share (it may be empty)");
     static_assert(can_make_state<P>,
                   "weir: a policy's `state` is default-constructible, or made from (const Policy&, weir::metric_set&)");
-    static_assert(can_build<P>,
-                  "weir: a policy has `table build(const weir::view&, const weir::before<table>*, const state&) const`");
+    static_assert(
+        can_build<P>,
+        "weir: a policy has `table build(const weir::view&, const weir::before<table>*, const state&) const`");
     static_assert(can_choose<P, accept_any> && can_choose<P, accept_some>,
                   "weir: a policy has `template <class Accept> weir::choice choose(const weir::view&, const table&, "
                   "state&, const weir::query&, Accept) const noexcept`");

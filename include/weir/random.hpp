@@ -8,7 +8,8 @@ namespace weir::inline WEIR_ABI {
 
 namespace detail {
 
-inline constexpr std::uint64_t weyl_step = 0xa0761d6478bd642f;  // wyrand's increment: odd, so the counter has period 2^64
+inline constexpr std::uint64_t weyl_step =
+    0xa0761d6478bd642f;  // wyrand's increment: odd, so the counter has period 2^64
 
 /// wyrand's output function (Wang Yi): one multiplication turns consecutive counter values into random bits.
 constexpr std::uint64_t scramble(std::uint64_t counter) noexcept {

@@ -23,11 +23,12 @@ struct selector_options {
 ///
 /// Copies are cheap and share everything; a selector may outlive its registry, and then finds it empty.
 template <class S>
-concept selector = std::copyable<S> && requires(const S& s, const pick_options& o, void (*f)(typename S::backend_type&)) {
-    { s.pick(o) } noexcept -> std::same_as<lease<typename S::backend_type>>;
-    { s.choose(o, f) } -> std::same_as<pick_error>;
-    { s.counts() } -> std::same_as<selector_counts>;
-};
+concept selector = std::copyable<S> &&
+                   requires(const S& s, const pick_options& o, void (*f)(typename S::backend_type&)) {
+                       { s.pick(o) } noexcept -> std::same_as<lease<typename S::backend_type>>;
+                       { s.choose(o, f) } -> std::same_as<pick_error>;
+                       { s.counts() } -> std::same_as<selector_counts>;
+                   };
 
 /// A policy bound to a registry: the base of every selector, and by itself a selector for any policy.
 ///
@@ -53,8 +54,11 @@ public:
 
     /// Chooses a backend, pins it and counts it as in flight until the lease goes. Empty, with the error, if there is
     /// none that may be chosen.
-    [[nodiscard]] WEIR_ALWAYS_INLINE lease<Backend> pick(const pick_options& options = {}) const noexcept {
-        return lease<Backend>{core_->pick(options)};
+    [[nodiscard]] WEIR_ALWAYS_INLINE lease<Backend> pick() const noexcept { return pick(detail::no_options); }
+    [[nodiscard]] WEIR_ALWAYS_INLINE lease<Backend> pick(const pick_options& options) const noexcept {
+        lease<Backend> result;
+        core_->pick(result.picked_, options);
+        return result;
     }
 
     /// Chooses a backend and runs `f(backend)` while it cannot go; pins and counts nothing, so limits hold only as far
@@ -62,14 +66,13 @@ public:
     template <class F>
         requires std::invocable<F&, Backend&>
     WEIR_ALWAYS_INLINE pick_error choose(const pick_options& options, F&& f) const {
-        return core_->choose(options, [&](detail::record_base& r) -> void {
-            f(static_cast<detail::record<Backend>&>(r).backend);
-        });
+        return core_->choose(
+            options, [&](detail::record_base& r) -> void { f(static_cast<detail::record<Backend>&>(r).backend); });
     }
     template <class F>
         requires std::invocable<F&, Backend&>
     WEIR_ALWAYS_INLINE pick_error choose(F&& f) const {
-        return choose(pick_options{}, std::forward<F>(f));
+        return choose(detail::no_options, std::forward<F>(f));
     }
 
     /// How often each reason and each error was the answer of `pick`.
@@ -81,7 +84,6 @@ private:
 };
 
 template <class Registry, class Policy, class... Options>
-basic_selector(Registry&, const Policy&, const Options&...)
-    -> basic_selector<typename Registry::backend_type, Policy>;
+basic_selector(Registry&, const Policy&, const Options&...) -> basic_selector<typename Registry::backend_type, Policy>;
 
 }  // namespace weir::inline WEIR_ABI

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <string>
 
@@ -25,15 +26,20 @@ public:
     template <std::floating_point Number>
     constexpr weight(Number number) : value_{0} {
         constexpr auto bound = static_cast<Number>(4294967296);  // 2^32, which even a float holds exactly
-        if (!(number >= 0 && number < bound)) refuse(std::to_string(number));
+        if (!(number >= 0 && number < bound)) refuse(text_of(number));
         value_ = static_cast<std::uint32_t>(number);
-        if (static_cast<Number>(value_) < number) refuse(std::to_string(number));
+        if (static_cast<Number>(value_) < number) refuse(text_of(number));
     }
 
     [[nodiscard]] constexpr std::uint32_t value() const noexcept { return value_; }
     friend constexpr bool operator==(weight, weight) noexcept = default;
 
 private:
+    static std::string text_of(long double number) {
+        char text[32];
+        std::snprintf(text, sizeof text, "%Lg", number);
+        return text;
+    }
     [[noreturn]] static void refuse(const std::string& given) {
         detail::reject("weight " + given + " is not a whole number from 0 to 4294967295");
     }

@@ -88,33 +88,30 @@ public:
     /// Gives a slot back; its owner is outside.
     void unclaim(slot& s) noexcept { s.owned.store(false, std::memory_order_release); }
 
+    /// Begins the section of a slot that is outside. With asymmetric fences; `enter_portable` is for the others.
     WEIR_ALWAYS_INLINE void enter(slot& s) noexcept {
-        const std::uint64_t now = epoch_.load(std::memory_order_acquire);
-        if (mode_.load(std::memory_order_relaxed) == fence_mode::asymmetric) [[likely]] {
-            // release, so that whoever sees this epoch also sees the section before it as ended
-            s.epoch.store(now, std::memory_order_release);
-            Atomics::compiler_fence();
-        } else {
-            s.epoch.exchange(now, std::memory_order_seq_cst);
-        }
+        // release, so that whoever sees this epoch also sees the section before it as ended
+        s.epoch.store(epoch_.load(std::memory_order_acquire), std::memory_order_release);
+        Atomics::compiler_fence();
     }
-
     WEIR_ALWAYS_INLINE void leave(slot& s) noexcept {
-        if (mode_.load(std::memory_order_relaxed) == fence_mode::asymmetric) [[likely]] {
-            s.epoch.store(0, std::memory_order_release);
-            Atomics::compiler_fence();
-        } else {
-            s.epoch.exchange(0, std::memory_order_seq_cst);
-        }
-        if (s.handed.load(std::memory_order_seq_cst) != nullptr) [[unlikely]] settle(take(s), nullptr, 0);
+        s.epoch.store(0, std::memory_order_release);
+        Atomics::compiler_fence();
+        collect(s);
+    }
+    void enter_portable(slot& s) noexcept {
+        s.epoch.exchange(epoch_.load(std::memory_order_acquire), std::memory_order_seq_cst);
+    }
+    void leave_portable(slot& s) noexcept {
+        s.epoch.exchange(0, std::memory_order_seq_cst);
+        collect(s);
     }
 
     /// Sections of threads that cannot have a slot (memory is out, or the thread is ending) share one that counts.
+    [[nodiscard]] slot& shared() noexcept { return shared_; }
     void enter_shared() noexcept { shared_.epoch.fetch_add(1, std::memory_order_seq_cst); }
     void leave_shared() noexcept {
-        if (shared_.epoch.fetch_sub(1, std::memory_order_seq_cst) == 1 &&
-            shared_.handed.load(std::memory_order_seq_cst) != nullptr)
-            settle(take(shared_), nullptr, 0);
+        if (shared_.epoch.fetch_sub(1, std::memory_order_seq_cst) == 1) collect(shared_);
     }
 
     /// Frees `object` when no reader can see it any more: now, later here, or in the reader that lingers. The object is
@@ -173,6 +170,12 @@ private:
         while (!list.compare_exchange_weak(head, object, std::memory_order_seq_cst, std::memory_order_relaxed));
     }
 
+    /// On the way out: what was handed over meanwhile.
+    WEIR_ALWAYS_INLINE void collect(slot& s) noexcept {
+        if (s.handed.load(std::memory_order_seq_cst) != nullptr) [[unlikely]]
+            settle(take(s), nullptr, 0);
+    }
+
     static retired* take(slot& s) noexcept { return s.handed.exchange(nullptr, std::memory_order_seq_cst); }
 
     bool barrier() noexcept {
@@ -210,9 +213,10 @@ private:
                 object->release(object);
                 continue;
             }
+            const std::uint64_t ended = object->epoch;  // once it is handed over, its reader may free it
             push(holder->handed, object);
             // Its reader will see it on its way out. (Without the barrier: at the latest on the next one.)
-            if (!barrier() || lingers(*holder, object->epoch)) continue;
+            if (!barrier() || lingers(*holder, ended)) continue;
             // The reader may have left without seeing it: whoever takes the list now, it is taken once.
             for (retired* back = take(*holder); back != nullptr;) {
                 retired* const one = back;

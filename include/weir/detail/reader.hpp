@@ -23,6 +23,9 @@ struct thread_context {
         domain* where;
         domain::slot* slot;
     };
+    // The domain and slot of most sections, if they need no fence; null before the first and after the last.
+    domain* fast_domain;
+    domain::slot* fast_slot;
     static constexpr int most_domains = 4;  // one is usual; a further one for each shared object with hidden symbols
     membership memberships[most_domains];
     std::uint64_t random;  // the default generator's counter
@@ -38,7 +41,8 @@ WEIR_NEVER_INLINE inline void seed_this_thread() noexcept {
     const auto time = std::chrono::steady_clock::now().time_since_epoch().count();
     const auto wall = std::chrono::system_clock::now().time_since_epoch().count();
     this_thread.random = scramble(threads.fetch_add(weyl_step, std::memory_order_relaxed) ^
-                                  scramble(static_cast<std::uint64_t>(time)) ^ scramble(static_cast<std::uint64_t>(wall)) ^
+                                  scramble(static_cast<std::uint64_t>(time)) ^
+                                  scramble(static_cast<std::uint64_t>(wall)) ^
                                   reinterpret_cast<std::uintptr_t>(&this_thread)) |
                          1;
 }
@@ -55,6 +59,7 @@ inline void after_fork() noexcept {
 struct end_of_thread {
     ~end_of_thread() {
         this_thread.ended = true;
+        this_thread.fast_domain = nullptr;
         for (auto& m : this_thread.memberships) {
             // A destructor that runs inside a section (exit() from within choose) leaves its slot behind.
             if (m.slot != nullptr && m.slot->epoch.load(std::memory_order_relaxed) == 0) m.where->unclaim(*m.slot);
@@ -81,15 +86,16 @@ WEIR_NEVER_INLINE inline domain::slot* find_slot(domain& d) noexcept {
             (void)&watch;
             this_thread.watched = true;
         }
-        if (domain::slot* const fresh = d.claim()) m = {&d, fresh};
+        if (domain::slot* const fresh = d.claim()) {
+            m = {&d, fresh};
+            if (this_thread.fast_domain == nullptr && d.mode() == fence_mode::asymmetric) {
+                this_thread.fast_domain = &d;
+                this_thread.fast_slot = fresh;
+            }
+        }
         return m.slot;
     }
     return nullptr;
-}
-
-WEIR_ALWAYS_INLINE domain::slot* slot_in(domain& d) noexcept {
-    const auto& first = this_thread.memberships[0];
-    return first.where == &d ? first.slot : find_slot(d);
 }
 
 /// The slot of a thread that is inside a section of `d`; null if it is outside or has none.
@@ -102,45 +108,68 @@ inline domain::slot* open_slot_in(domain& d) noexcept {
 /// A read section: what was published when it began stays until it ends. Nests. Must end on the thread it began on.
 class read_section {
 public:
-    WEIR_ALWAYS_INLINE explicit read_section(domain& d) noexcept : domain_{d}, slot_{slot_in(d)} {
-        if (slot_ == nullptr) [[unlikely]]
-            enter_shared();
-        else if (slot_->epoch.load(std::memory_order_relaxed) == 0) [[likely]]
-            d.enter(*slot_);
-        else
-            nested_ = true;
+    WEIR_ALWAYS_INLINE explicit read_section(domain& d) noexcept : domain_{d} {
+        if (this_thread.fast_domain == &d) [[likely]] {
+            domain::slot* const slot = this_thread.fast_slot;
+            if (slot->epoch.load(std::memory_order_relaxed) == 0) [[likely]] {
+                d.enter(*slot);
+                held_ = reinterpret_cast<std::uintptr_t>(slot);
+            } else {
+                held_ = nested;
+            }
+        } else {
+            held_ = reinterpret_cast<std::uintptr_t>(enter_otherwise(d)) | unusual;
+        }
     }
     WEIR_ALWAYS_INLINE ~read_section() {
-        if (nested_) [[unlikely]] {
-            return;
-        }
-        if (slot_ != nullptr) [[likely]]
-            domain_.leave(*slot_);
-        else
-            leave_shared();
+        if ((held_ & unusual) == 0) [[likely]]
+            domain_.leave(*reinterpret_cast<domain::slot*>(held_));
+        else if (held_ != nested)
+            leave_otherwise(domain_, *reinterpret_cast<domain::slot*>(held_ ^ unusual));
     }
     read_section(const read_section&) = delete;
     read_section& operator=(const read_section&) = delete;
 
-    /// Which of the counters' stripes is this thread's own; the last one is for all who have none.
-    [[nodiscard]] std::uint32_t stripe() const noexcept { return slot_ != nullptr ? slot_->index : ~std::uint32_t{0}; }
+    /// Which of the counters' stripes is this thread's own; others share one.
+    [[nodiscard]] std::uint32_t stripe() const noexcept {
+        return (held_ & unusual) == 0 ? reinterpret_cast<const domain::slot*>(held_)->index : ~std::uint32_t{0};
+    }
+
+    static inline constinit thread_local int shared_depth = 0;  // sections of this thread under the shared slot
 
 private:
-    WEIR_NEVER_INLINE void enter_shared() noexcept {
-        ++shared_depth;
-        domain_.enter_shared();
+    // Functions of values, so that the section itself never leaves the registers.
+    WEIR_NEVER_INLINE static domain::slot* enter_otherwise(domain& d) noexcept {
+        domain::slot* const slot = find_slot(d);
+        if (slot == nullptr) {
+            ++shared_depth;
+            d.enter_shared();
+            return &d.shared();
+        }
+        if (slot->epoch.load(std::memory_order_relaxed) != 0) return nullptr;
+        if (d.mode() == fence_mode::asymmetric)
+            d.enter(*slot);
+        else
+            d.enter_portable(*slot);
+        return slot;
     }
-    WEIR_NEVER_INLINE void leave_shared() noexcept {
-        --shared_depth;
-        domain_.leave_shared();
+    WEIR_NEVER_INLINE static void leave_otherwise(domain& d, domain::slot& slot) noexcept {
+        if (&slot == &d.shared()) {
+            --shared_depth;
+            d.leave_shared();
+        } else if (d.mode() == fence_mode::asymmetric) {
+            d.leave(slot);
+        } else {
+            d.leave_portable(slot);
+        }
     }
+
+    // One word, so that compilers keep it in a register: the slot to leave, marked where leaving takes more than a
+    // store. The outermost section keeps all alive: a nested one has nothing to leave.
+    static constexpr std::uintptr_t unusual = 1, nested = unusual;
 
     domain& domain_;
-    domain::slot* slot_;
-    bool nested_ = false;
-
-public:
-    static inline constinit thread_local int shared_depth = 0;  // sections of this thread under the shared slot
+    std::uintptr_t held_;
 };
 
 /// Hands `object`, which no reader can see, to its release: now, or on the way out if this thread is inside a section.

@@ -27,6 +27,11 @@ struct outcome_counts {
     std::uint64_t timeout = 0;
     std::uint64_t connect_failure = 0;
     std::uint64_t cancelled = 0;
+
+    [[nodiscard]] constexpr std::uint64_t operator[](outcome how) const noexcept {
+        const std::uint64_t all[] = {success, failure, timeout, connect_failure, cancelled};
+        return static_cast<std::size_t>(how) < outcome_count ? all[static_cast<std::size_t>(how)] : 0;
+    }
 };
 
 namespace detail {
@@ -43,7 +48,8 @@ namespace detail {
 /// counts allows for one flip that is not counted yet. 2^18 leases lie between two flips.
 class lease_word {
 public:
-    static constexpr std::uint32_t most_in_flight = (1u << 24) - (1u << 20);  // the slack is for adds about to be undone
+    static constexpr std::uint32_t most_in_flight = (1u << 24) -
+                                                    (1u << 20);  // the slack is for adds about to be undone
 
     /// Counts one lease; returns how many there were before.
     WEIR_ALWAYS_INLINE std::uint32_t start() noexcept {
@@ -66,9 +72,7 @@ public:
     }
 
     /// The registry lets go. True: nobody else holds on, so the caller destroys the record.
-    [[nodiscard]] bool unpin() noexcept {
-        return unreferenced(word_.fetch_sub(pin, std::memory_order_acq_rel) - pin);
-    }
+    [[nodiscard]] bool unpin() noexcept { return unreferenced(word_.fetch_sub(pin, std::memory_order_acq_rel) - pin); }
 
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t in_flight() const noexcept {
         return in_flight_of(word_.load(std::memory_order_relaxed));
@@ -125,7 +129,7 @@ private:
     }
 
     std::atomic<std::uint64_t> word_{pin};
-    std::atomic<std::uint64_t> flips_{0};  // of the cancellations' top bit: low half; of the word's: high half
+    std::atomic<std::uint64_t> flips_{0};   // of the cancellations' top bit: low half; of the word's: high half
     std::atomic<std::uint64_t> rare_[4]{};  // by outcome; the first, success, is in the word
 };
 

@@ -18,8 +18,8 @@ struct wide {
 constexpr wide multiply(std::uint64_t a, std::uint64_t b) noexcept {
 #if defined(__SIZEOF_INT128__)
     __extension__ using u128 = unsigned __int128;
-    const u128 product = static_cast<u128>(a) * b;
-    return {static_cast<std::uint64_t>(product >> 64), static_cast<std::uint64_t>(product)};
+    // The low half on its own: from one 128-bit product g++ 12 takes both halves by way of the stack.
+    return {static_cast<std::uint64_t>((static_cast<u128>(a) * b) >> 64), a * b};
 #else
     const std::uint64_t half = 0xffffffff;
     const std::uint64_t ll = (a & half) * (b & half), lh = (a & half) * (b >> 32);

@@ -52,17 +52,19 @@ public:
         std::sort(order.begin(), order.end(),
                   [&](auto a, auto b) { return members[a].identity < members[b].identity; });
         std::string name;
-        for (const std::uint32_t i : order) {
-            const hash_member& m = members[i];
+        for (std::uint32_t rank = 0; rank < order.size(); ++rank) {
+            const hash_member& m = members[order[rank]];
             name.assign(m.identity).push_back('_');
             const std::size_t stem = name.size();
             for (std::uint64_t p = 0; p < std::uint64_t{m.weight} * o.points_per_weight; ++p) {
                 name.resize(stem);
                 name += std::to_string(p);
-                points_.push_back({hash(name, o.seed), m.index});
+                points_.push_back({hash(name, o.seed), rank});
             }
         }
-        std::stable_sort(points_.begin(), points_.end(), [](point a, point b) { return a.hash < b.hash; });
+        std::sort(points_.begin(), points_.end(),
+                  [](point a, point b) { return a.hash != b.hash ? a.hash < b.hash : a.index < b.index; });
+        for (point& p : points_) p.index = members[order[p.index]].index;
         make_index();
     }
 
@@ -83,7 +85,8 @@ public:
         for (std::uint32_t step = 0; step < steps; ++step) {
             const std::uint32_t here = points_[at].index;
             if (accept(here)) return step;
-            std::size_t left = (std::min)(points_.size(), std::size_t{64});  // of one member in a row: bad luck, bounded
+            std::size_t left = (std::min)(points_.size(),
+                                          std::size_t{64});  // of one member in a row: bad luck, bounded
             do at = at + 1 == points_.size() ? 0 : at + 1;
             while (points_[at].index == here && --left > 0);
         }

@@ -10,14 +10,21 @@ namespace weir::inline WEIR_ABI::detail {
 
 /// What one selector's picks read: the view, and behind it the selector's own table.
 struct published_base : retired {
-    explicit published_base(std::shared_ptr<const view> v) : members{std::move(v)} {
+    /// A registry that is gone: nobody.
+    constexpr published_base() noexcept = default;
+    published_base(std::shared_ptr<const view> v, bool seeded)
+        : records{v->roster()->records.data()}, slots{v->slots()},
+          plain{!v->eligible().empty() && v->all_eligible() && !v->limited() && !seeded}, members{std::move(v)} {
         release = [](retired* self) noexcept { delete static_cast<published_base*>(self); };
     }
     published_base(const published_base&) = delete;
     published_base& operator=(const published_base&) = delete;
     virtual ~published_base() = default;
 
-    std::shared_ptr<const view> members;
+    record_base* const* const records = nullptr;
+    const std::uint32_t slots = 0;
+    const bool plain = false;  // every index may be chosen, and random numbers are the thread's own
+    const std::shared_ptr<const view> members;
     published_base* sibling = nullptr;  // in the same update's trash
 };
 

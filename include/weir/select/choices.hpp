@@ -17,7 +17,7 @@ namespace weir::inline WEIR_ABI {
 /// the shares are the weights'. A backend that may not be chosen is drawn again, never compared.
 /// Complexity: O(D) a pick; O(n) an update. Memory: 8 bytes a backend where weights differ, and what the metric keeps.
 /// Thread safety: picks write nothing that is shared.
-/// Bias: with weights so uneven that one backend is nearly always drawn, the further draws are given up after 4 each.
+/// Bias: with weights so uneven that one backend is nearly always drawn, the further draws are given up after a few tries.
 /// One backend: that one. None: the error. Fewer than D: all of them are compared.
 /// Source: Mitzenmacher 2001. Envoy, gRPC and grpc-java draw with replacement, which may compare a backend with itself.
 template <metric Metric, std::uint32_t D>
@@ -26,6 +26,7 @@ struct choices_policy {
     static_assert(D <= 16, "weir: choices compares at most 16 backends; to compare all use weir::least_load");
 
     [[no_unique_address]] Metric metric{};
+    static constexpr bool timed = metric_reader<Metric>::timed;
 
     struct table {
         weighted_draw draw;
@@ -43,23 +44,36 @@ struct choices_policy {
     template <class Accept>
     [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view& v, const table& t, state& s, const query& q,
                                                    Accept accept) const noexcept {
-        const auto n = static_cast<std::uint32_t>(v.eligible().size());
-        const std::chrono::nanoseconds now = metric_reader<Metric>::timed ? q.now() : std::chrono::nanoseconds{0};
+        const std::uint32_t n = t.draw.size();
+        const std::chrono::nanoseconds now = timed ? q.now() : std::chrono::nanoseconds{0};
         if constexpr (std::same_as<Accept, detail::accept_any> && D == 2) {
-            if (t.draw.even() && n >= 2) [[likely]] {
-                // Two different ranks from one random number: the second among the others, shifted past the first.
-                const detail::wide first = detail::multiply(q.random(), n);
-                const auto a = static_cast<std::uint32_t>(first.high);
-                auto b = static_cast<std::uint32_t>(detail::scale(first.low, n - 1));
-                b += b >= a ? 1 : 0;
-                const std::uint32_t i = t.draw.member(v, a), j = t.draw.member(v, b);
-                return {.index = s.reader.score(v, t.loads, j, now) < s.reader.score(v, t.loads, i, now) ? j : i};
-            }
+            if (n >= 2) [[likely]]
+                return {.index = lighter_of_two(v, t, s, q, n, now)};
         }
         return choose_any(v, t, s, q, accept, n, now);
     }
 
 private:
+    /// Every index may be chosen, and the answer is without branches on loads, which nobody can predict.
+    WEIR_ALWAYS_INLINE static std::uint32_t lighter_of_two(const view& v, const table& t, state& s, const query& q,
+                                                           std::uint32_t n, std::chrono::nanoseconds now) noexcept {
+        const auto score = [&](std::uint32_t i) { return s.reader.score(v, t.loads, i, now); };
+        if (t.draw.even()) [[likely]] {
+            // Two different ranks from one random number: the second among the others, shifted past the first.
+            const detail::wide first = detail::multiply(q.random(), n);
+            const auto a = static_cast<std::uint32_t>(first.high);
+            auto b = static_cast<std::uint32_t>(detail::scale(first.low, n - 1));
+            b += b >= a ? 1 : 0;
+            return score(b) < score(a) ? b : a;
+        }
+        const std::uint32_t a = t.draw.draw_of_all(q.random());
+        std::uint32_t b = t.draw.draw_of_all(q.random());
+        for (std::uint32_t tries = 1; b == a && tries < redraws; ++tries) b = t.draw.draw_of_all(q.random());
+        return score(b) * v.weight(a) < score(a) * v.weight(b) ? b : a;
+    }
+
+    static constexpr std::uint32_t redraws = 8;  // for a second backend: in vain where one has nearly all the weight
+
     template <class Accept>
     choice choose_any(const view& v, const table& t, state& s, const query& q, Accept accept, std::uint32_t n,
                       std::chrono::nanoseconds now) const noexcept {
@@ -84,12 +98,13 @@ private:
                 best_score = score;
             }
         };
-        for (std::uint32_t tries = 0; count < wanted && tries < 4 * D; ++tries) consider(t.draw.draw(v, q.random()));
+        for (std::uint32_t tries = 0; count < wanted && tries < redraws * D; ++tries)
+            consider(t.draw.draw(v, q.random()));
         if (count > 0 && count < wanted && t.draw.even()) {
             // All draws fell on the same few: then the neighbours of a random one, so that a hung one has competition.
             auto rank = static_cast<std::uint32_t>(q.random_below(n));
             for (std::uint32_t steps = (std::min)(n, 4 * D); count < wanted && steps > 0; --steps) {
-                consider(t.draw.member(v, rank));
+                consider(v.eligible()[rank]);
                 rank = rank + 1 == n ? 0 : rank + 1;
             }
         }

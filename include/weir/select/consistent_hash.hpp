@@ -32,9 +32,8 @@ struct consistent_hash_policy {
     [[nodiscard]] table build(const view& v, const before<table>* b, const state&) const {
         if (b != nullptr && b->members.roster_version() == v.roster_version()) return b->table;
         if (!v.all_have_identities())
-            detail::reject(
-                "a hashing selector needs an identity for each backend: give the type identity(), or set "
-                "backend_options::identity");
+            detail::reject("a hashing selector needs an identity for each backend: give the type identity(), or set "
+                           "backend_options::identity");
         std::vector<hash_member> members;
         members.reserve(v.size());
         for (std::uint32_t i = 0; i < v.slots(); ++i)
@@ -82,7 +81,8 @@ using ring_hash_policy = consistent_hash_policy<ring_table>;
 template <class Backend>
 class ring_hash : public consistent_hash<Backend, ring_table> {
 public:
-    explicit ring_hash(registry_base<Backend>& r, const ring_table::options& o = {}, const selector_options& options = {})
+    explicit ring_hash(registry_base<Backend>& r, const ring_table::options& o = {},
+                       const selector_options& options = {})
         : consistent_hash<Backend, ring_table>{r, o, options} {}
 };
 

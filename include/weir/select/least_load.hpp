@@ -18,6 +18,7 @@ namespace weir::inline WEIR_ABI {
 template <metric Metric>
 struct least_load_policy {
     [[no_unique_address]] Metric metric{};
+    static constexpr bool timed = metric_reader<Metric>::timed;
 
     struct table {
         typename metric_reader<Metric>::table loads;
@@ -31,7 +32,7 @@ struct least_load_policy {
 
     template <class Accept>
     [[nodiscard]] choice choose(const view& v, const table& t, state& s, const query& q, Accept accept) const noexcept {
-        const std::chrono::nanoseconds now = metric_reader<Metric>::timed ? q.now() : std::chrono::nanoseconds{0};
+        const std::chrono::nanoseconds now = timed ? q.now() : std::chrono::nanoseconds{0};
         const auto score = [&](std::uint32_t i) { return s.reader.score(v, t.loads, i, now); };
         std::uint32_t best = choice::nobody;
         decltype(score(0)) best_score{};

@@ -22,8 +22,8 @@ struct random_policy {
     template <class Accept>
     [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view& v, const table& t, state&, const query& q,
                                                    Accept accept) const noexcept {
-        if (v.eligible().empty()) [[unlikely]]
-            return {};
+        if constexpr (std::same_as<Accept, detail::accept_any>) return {.index = t.draw_of_all(q.random())};
+        if (t.size() == 0) return {};
         // Of the draws that exclusion repeats, 8 leave one in 256 to the rescue when half the weight is excluded.
         for (int tries = 0; tries < 8; ++tries)
             if (const std::uint32_t i = t.draw(v, q.random()); accept(i))

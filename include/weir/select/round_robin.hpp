@@ -33,21 +33,25 @@ struct round_robin_policy {
     public:
         table() = default;
         table(table&& other) noexcept
-            : base_{other.base_.load(std::memory_order_relaxed)}, entries_{std::move(other.entries_)},
-              lead_in_{other.lead_in_}, cycle_{other.cycle_}, intervals_{std::move(other.intervals_)},
-              sequence_{std::move(other.sequence_)}, owed_{std::move(other.owed_)}, next_{other.next_} {}
+            : base_{other.base_.load(std::memory_order_relaxed)}, first_{other.first_}, size_{other.size_},
+              entries_{std::move(other.entries_)}, lead_in_{other.lead_in_}, cycle_{other.cycle_},
+              intervals_{std::move(other.intervals_)}, sequence_{std::move(other.sequence_)},
+              owed_{std::move(other.owed_)}, next_{other.next_} {}
 
-        /// The slot at turn t. Only for a table with entries or intervals.
-        [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t at(const view& v, std::uint64_t t) const noexcept {
-            std::uint64_t place = t - base_.load(std::memory_order_relaxed);
-            if (place >= entries_.size()) [[unlikely]] {
-                if (entries_.empty()) return v.eligible()[intervals_.find(t * golden)];
-                place = wrap(t);
-            }
-            return entries_[place];
+        /// The slot at turn t; nobody where there is none.
+        [[nodiscard]] std::uint32_t at(const view& v, std::uint64_t t) const noexcept {
+            return at(v, t, base_.load(std::memory_order_relaxed));
+        }
+        /// The next slot of a cursor. Reads its own words first: behind a locked addition they would wait for it.
+        [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t next(const view& v,
+                                                            std::atomic<std::uint64_t>& cursor) const noexcept {
+            const std::uint64_t base = base_.load(std::memory_order_relaxed);
+            return at(v, cursor.fetch_add(1, std::memory_order_relaxed), base);
         }
 
-        [[nodiscard]] WEIR_ALWAYS_INLINE bool usable() const noexcept { return !entries_.empty() || intervals_.size() > 0; }
+        [[nodiscard]] WEIR_ALWAYS_INLINE bool usable() const noexcept {
+            return !entries_.empty() || intervals_.size() > 0;
+        }
 
         [[nodiscard]] std::uint32_t draw(const view& v, std::uint64_t random) const noexcept {
             if (entries_.empty()) return v.eligible()[intervals_.find(random)];
@@ -57,6 +61,19 @@ struct round_robin_policy {
     private:
         friend round_robin_policy;
         static constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // 2^64 / the golden ratio, made odd: period 2^64
+
+        WEIR_ALWAYS_INLINE std::uint32_t at(const view& v, std::uint64_t t, std::uint64_t base) const noexcept {
+            std::uint64_t place = t - base;
+            if (place >= size_) [[unlikely]] {
+                if (size_ == 0) return at_interval(v, t);
+                place = wrap(t);
+            }
+            return first_[place];
+        }
+
+        WEIR_NEVER_INLINE std::uint32_t at_interval(const view& v, std::uint64_t t) const noexcept {
+            return intervals_.size() > 0 ? v.eligible()[intervals_.find(t * golden)] : choice::nobody;
+        }
 
         /// The place of a turn beyond the entries; moves the base on by whole cycles, so that few picks come here.
         WEIR_NEVER_INLINE std::uint64_t wrap(std::uint64_t t) const noexcept {
@@ -75,7 +92,9 @@ struct round_robin_policy {
         }
 
         mutable std::atomic<std::uint64_t> base_{0};  // the turn of the first entry
-        std::vector<std::uint32_t> entries_;          // slots: the lead-in, then the cycle, repeated while it is short
+        const std::uint32_t* first_ = nullptr;        // of the entries, and how many: what a pick reads, side by side
+        std::uint64_t size_ = 0;
+        std::vector<std::uint32_t> entries_;  // slots: the lead-in, then the cycle, repeated while it is short
         std::uint64_t lead_in_ = 0;
         std::uint64_t cycle_ = 0;
         weighted_intervals intervals_;  // for cycles that are too long to write out, by rank among the eligible
@@ -109,17 +128,18 @@ struct round_robin_policy {
                       t.entries_.begin() + static_cast<std::ptrdiff_t>(t.lead_in_ + t.cycle_),
                       t.entries_.begin() + static_cast<std::ptrdiff_t>(size));
         }
+        t.first_ = t.entries_.data();
+        t.size_ = t.entries_.size();
         return t;
     }
 
     template <class Accept>
     [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view& v, const table& t, state& s, const query& q,
                                                    Accept accept) const noexcept {
-        const std::uint64_t turn = s.cursor.fetch_add(1, std::memory_order_relaxed);
-        if (!t.usable()) [[unlikely]]
-            return {};
-        if (const std::uint32_t i = t.at(v, turn); accept(i)) [[likely]]
-            return {.index = i};
+        const std::uint32_t next = t.next(v, s.cursor);
+        if constexpr (std::same_as<Accept, detail::accept_any>) return {.index = next};
+        if (next != choice::nobody && accept(next)) return {.index = next};
+        if (!t.usable()) return {};
         for (int tries = 0; tries < 8; ++tries)
             if (const std::uint32_t i = t.draw(v, q.random()); accept(i))
                 return {.index = i, .reason = pick_reason::rerouted};
@@ -172,7 +192,8 @@ private:
             return result;
         }
         const std::size_t once = b.table.sequence_.entries().size();
-        const std::size_t folded = place < once ? place : b.table.lead_in_ + (place - b.table.lead_in_) % b.table.cycle_;
+        const std::size_t folded = place < once ? place
+                                                : b.table.lead_in_ + (place - b.table.lead_in_) % b.table.cycle_;
         const std::vector<double> by_rank = b.table.sequence_.owed_after(folded);
         for (std::size_t r = 0; r < by_rank.size(); ++r) result[eligible[r]] = by_rank[r];
         return result;

@@ -29,16 +29,13 @@ namespace detail {
 /// Counters that a pick adds to without sharing a line: each reader slot has a stripe, the last is for the others.
 class pick_counters {
 public:
-    WEIR_ALWAYS_INLINE void count(std::uint32_t own, pick_reason r, pick_error e) noexcept {
-        const std::size_t which = e == pick_error::none ? static_cast<std::size_t>(r)
-                                                        : pick_reason_count + static_cast<std::size_t>(e);
-        if (own < own_stripes) [[likely]] {  // nobody else writes it
-            auto& counter = stripes_[own].counters[which];
-            counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-        } else {
-            stripes_[own_stripes].counters[which].fetch_add(1, std::memory_order_relaxed);
-        }
+    WEIR_ALWAYS_INLINE void count(std::uint32_t own, pick_reason r, std::uint64_t times = 1) noexcept {
+        add(own, static_cast<std::size_t>(r), times);
     }
+    void count(std::uint32_t own, pick_error e) noexcept {
+        add(own, pick_reason_count + static_cast<std::size_t>(e), 1);
+    }
+
     [[nodiscard]] selector_counts read() const noexcept {
         selector_counts sum;
         for (const auto& s : stripes_) {
@@ -51,6 +48,15 @@ public:
     }
 
 private:
+    WEIR_ALWAYS_INLINE void add(std::uint32_t own, std::size_t which, std::uint64_t times) noexcept {
+        if (own < own_stripes) [[likely]] {  // nobody else writes it
+            auto& counter = stripes_[own].counters[which];
+            counter.store(counter.load(std::memory_order_relaxed) + times, std::memory_order_relaxed);
+        } else {
+            stripes_[own_stripes].counters[which].fetch_add(times, std::memory_order_relaxed);
+        }
+    }
+
     static constexpr std::uint32_t own_stripes = 64;
     struct alignas(cache_line) stripe {
         std::atomic<std::uint64_t> counters[pick_reason_count + pick_error_count]{};
@@ -65,77 +71,67 @@ class selector_core final : public attachment {
     using state = typename Policy::state;
 
     struct published final : published_base {
-        published(std::shared_ptr<const view> v, const Policy& p, const before<table>* b, const state& s)
-            : published_base{std::move(v)}, contents{p.build(*members, b, s)},
-              unrestricted{members->all_eligible() && !members->limited()} {}
+        published(std::shared_ptr<const view> v, const Policy& p, const before<table>* b, const state& s, bool seeded)
+            : published_base{std::move(v), seeded}, contents{p.build(*members, b, s)} {}
         const table contents;
-        const bool unrestricted;  // whatever the policy chooses may be chosen, unless something is excluded
     };
 
 public:
     selector_core(const Policy& p, std::shared_ptr<hub> h, std::optional<std::uint64_t> seed, metric_set& metrics)
-        : policy_{p}, hub_{std::move(h)}, readers_{hub_->readers}, clock_{hub_->clock},
-          seeded_{seed.has_value()}, random_{mix(seed.value_or(0))}, state_(make_state(p, metrics)) {}
+        : policy_{p}, hub_{std::move(h)}, readers_{hub_->readers}, clock_{hub_->clock}, seeded_{seed.has_value()},
+          random_{mix(seed.value_or(0))}, state_(make_state(p, metrics)) {}
 
     ~selector_core() override {
         // A pick's function may destroy the last handle of the selector that called it.
-        if (published* const last = current_.load(std::memory_order_relaxed)) hub_->retire(last);
+        if (published_base* const last = current_.load(std::memory_order_relaxed); last != &gone_) hub_->retire(last);
     }
 
     void prepare(const std::shared_ptr<const view>& next) override {
-        const published* const now = current_.load(std::memory_order_relaxed);
-        if (now != nullptr) {
-            const before<table> b{*now->members, now->contents};
-            next_ = std::make_unique<published>(next, policy_, &b, state_);
+        if (const published_base* const now = current_.load(std::memory_order_relaxed); now != &gone_) {
+            const before<table> b{*now->members, static_cast<const published*>(now)->contents};
+            next_ = std::make_unique<published>(next, policy_, &b, state_, seeded_);
         } else {
-            next_ = std::make_unique<published>(next, policy_, nullptr, state_);
+            next_ = std::make_unique<published>(next, policy_, nullptr, state_, seeded_);
         }
     }
     void discard() noexcept override { next_.reset(); }
-    void commit(trash& old) noexcept override {
-        old.add(current_.exchange(next_.release(), std::memory_order_seq_cst));
-    }
-    void close(trash& old) noexcept override { old.add(current_.exchange(nullptr, std::memory_order_seq_cst)); }
+    void commit(trash& old) noexcept override { replace(next_.release(), old); }
+    void close(trash& old) noexcept override { replace(&gone_, old); }
 
-    WEIR_ALWAYS_INLINE picked pick(const pick_options& options) noexcept {
+    /// Fills `result`, which starts empty: in place, since a copy right after single stores would stall.
+    WEIR_ALWAYS_INLINE void pick(picked& result, const pick_options& options) noexcept {
         const read_section section{readers_};
-        const published* const p = current_.load(std::memory_order_seq_cst);
-        picked result;
-        if (p == nullptr) [[unlikely]] {
-            result.error = pick_error::empty;
-        } else {
-            const choice c = decide(*p, options);
-            if (c.index < p->members->slots()) [[likely]] {
-                record_base& r = p->members->record(c.index);
-                const std::uint32_t bound = p->unrestricted ? c.bound : (std::min)(c.bound, p->members->limit(c.index));
-                if (r.leases.start() < (std::min)(bound, lease_word::most_in_flight)) [[likely]] {
-                    result.record = &r;
-                    result.reason = c.reason;
-                } else {
-                    r.leases.undo_start();
-                    result = pick_again(*p, options);
-                }
-                if (result.record != nullptr && result.record->metrics.load(std::memory_order_acquire) != nullptr)
-                    [[unlikely]]
-                    start_metrics(result, options);
-            } else {
-                result.error = why_nobody(*p->members, options);
-            }
+        const published_base* const p = current_.load(std::memory_order_seq_cst);
+        const auto now = time_of(options);
+        std::uint32_t index = choice::nobody, bound = unlimited;
+        decide(*p, options, now, index, result.reason, bound);
+        if (index >= p->slots) [[unlikely]]
+            return fail(result, section.stripe(), why_nobody(*p, options));
+        counters_.count(section.stripe(), result.reason);  // before the locked addition, behind which it would wait
+        record_base* r = p->records[index];
+        if (!p->plain) bound = (std::min)(bound, p->members->limit(index));
+        if (r->leases.start() >= (std::min)(bound, lease_word::most_in_flight)) [[unlikely]] {
+            r->leases.undo_start();
+            counters_.count(section.stripe(), result.reason, ~std::uint64_t{0});  // back
+            r = pick_again(*p, options, now, result.reason);
+            if (r == nullptr) return fail(result, section.stripe(), pick_error::overloaded);
+            counters_.count(section.stripe(), result.reason);
         }
-        counters_.count(section.stripe(), result.reason, result.error);
-        return result;
+        result.record = r;
+        if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
+            result.started = start_metrics(metrics, now);
     }
 
     template <class F>
     WEIR_ALWAYS_INLINE pick_error choose(const pick_options& options, F&& f) {
         const read_section section{readers_};
-        const published* const p = current_.load(std::memory_order_seq_cst);
-        if (p == nullptr) [[unlikely]]
-            return pick_error::empty;
-        const choice c = decide(*p, options);
-        if (c.index >= p->members->slots()) [[unlikely]]
-            return why_nobody(*p->members, options);
-        std::forward<F>(f)(p->members->record(c.index));
+        const published_base* const p = current_.load(std::memory_order_seq_cst);
+        std::uint32_t index = choice::nobody, bound = unlimited;
+        pick_reason reason = pick_reason::chosen;
+        decide(*p, options, time_of(options), index, reason, bound);
+        if (index >= p->slots) [[unlikely]]
+            return why_nobody(*p, options);
+        std::forward<F>(f)(*p->records[index]);
         return pick_error::none;
     }
 
@@ -143,52 +139,84 @@ public:
     [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
 
 private:
-    WEIR_ALWAYS_INLINE choice decide(const published& p, const pick_options& options) noexcept {
-        if (p.unrestricted && options.exclude.empty()) [[likely]] {
-            const query q{options, seeded_ ? &random_ : nullptr, clock_};
-            const choice c = policy_.choose(*p.members, p.contents, state_, q, accept_any{});
-            if (c.index < p.members->slots()) [[likely]]
-                return c;
+    WEIR_ALWAYS_INLINE std::chrono::nanoseconds time_of(const pick_options& options) const noexcept {
+        if (options.now.has_value()) return *options.now;
+        if constexpr (reads_clock<Policy>) return clock_();
+        return picked::untimed;
+    }
+    WEIR_NEVER_INLINE void fail(picked& result, std::uint32_t stripe, pick_error why) noexcept {
+        result.error = why;
+        result.reason = pick_reason::chosen;
+        counters_.count(stripe, why);
+    }
+    void replace(published_base* next, trash& old) noexcept {
+        if (published_base* const was = current_.exchange(next, std::memory_order_seq_cst); was != &gone_) old.add(was);
+    }
+
+    // The answer goes into scalars: a struct that two paths fill would live in memory.
+    WEIR_ALWAYS_INLINE void decide(const published_base& p, const pick_options& options, std::chrono::nanoseconds now,
+                                   std::uint32_t& index, pick_reason& reason, std::uint32_t& bound) noexcept {
+        if (p.plain && options.exclude.empty()) [[likely]] {
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            index = c.index;
+            reason = c.reason;
+            bound = c.bound;
+            if (index < p.slots) [[likely]]
+                return;
         }
-        return decide_among(p, options);
+        const choice c = decide_among(p, options, now);
+        index = c.index;
+        reason = c.reason;
+        bound = c.bound;
+    }
+    WEIR_ALWAYS_INLINE choice choose_plainly(const published_base& p, const query& q) noexcept {
+        return policy_.choose(*p.members, static_cast<const published&>(p).contents, state_, q, accept_any{});
     }
 
     // Makes a query of its own, so that the usual one never has to leave the registers.
-    WEIR_NEVER_INLINE choice decide_among(const published& p, const pick_options& options) noexcept {
-        const query q{options, seeded_ ? &random_ : nullptr, clock_};
-        const accept_some accept{*p.members, options.exclude};
-        if (!p.members->eligible().empty())
-            if (const choice c = policy_.choose(*p.members, p.contents, state_, q, accept); c && accept(c.index))
-                return c;
-        return rescue(*p.members, q, accept);
+    WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
+                                          std::chrono::nanoseconds now) noexcept {
+        if (p.members == nullptr || p.members->eligible().empty()) return {};
+        const view& v = *p.members;
+        const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
+        if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
+            if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
+        const accept_some accept{v, options.exclude};
+        if (const choice c = policy_.choose(v, static_cast<const published&>(p).contents, state_, q, accept);
+            c && accept(c.index))
+            return c;
+        return rescue(v, q, accept);
     }
 
     /// Somebody took the last place between the choice and the reservation: choose again, a bounded number of times.
-    WEIR_NEVER_INLINE picked pick_again(const published& p, const pick_options& options) noexcept {
-        picked result;
+    WEIR_NEVER_INLINE record_base* pick_again(const published_base& p, const pick_options& options,
+                                              std::chrono::nanoseconds now, pick_reason& reason) noexcept {
         for (int tries = 0; tries < 8; ++tries) {
-            const choice c = decide_among(p, options);
-            if (!c) break;
-            record_base& r = p.members->record(c.index);
+            const choice c = decide_among(p, options, now);
+            if (!c) return nullptr;
+            record_base* const r = p.records[c.index];
             const std::uint32_t bound = (std::min)(c.bound, p.members->limit(c.index));
-            if (r.leases.start() < (std::min)(bound, lease_word::most_in_flight)) {
-                result.record = &r;
-                result.reason = c.reason;
-                return result;
-            }
-            r.leases.undo_start();
+            reason = c.reason;
+            if (r->leases.start() < (std::min)(bound, lease_word::most_in_flight)) return r;
+            r->leases.undo_start();
         }
-        result.error = pick_error::overloaded;
-        return result;
+        return nullptr;
     }
 
-    WEIR_NEVER_INLINE void start_metrics(picked& lease, const pick_options& options) noexcept {
-        bool timed = false;
-        for (auto* c = lease.record->metrics.load(std::memory_order_acquire); c != nullptr; c = c->next) {
-            timed = timed || c->timed;
-            c->on_start();
+    WEIR_NEVER_INLINE static pick_error why_nobody(const published_base& p, const pick_options& options) noexcept {
+        return p.members == nullptr ? pick_error::empty : detail::why_nobody(*p.members, options);
+    }
+
+    /// Tells the metrics; returns when the lease started if one of them wants to know.
+    WEIR_NEVER_INLINE std::chrono::nanoseconds start_metrics(metric_cell* metrics,
+                                                             std::chrono::nanoseconds now) noexcept {
+        bool wanted = false;
+        for (; metrics != nullptr; metrics = metrics->next) {
+            wanted = wanted || metrics->timed;
+            metrics->on_start();
         }
-        if (timed) lease.started = options.now.has_value() ? *options.now : clock_();
+        if (!wanted) return picked::untimed;
+        return now != picked::untimed ? now : clock_();
     }
 
     const Policy policy_;
@@ -196,7 +224,8 @@ private:
     domain& readers_;
     const clock_function clock_;
     const bool seeded_;
-    std::atomic<published*> current_{nullptr};
+    published_base gone_{};
+    std::atomic<published_base*> current_{&gone_};
     std::unique_ptr<published> next_;
     alignas(cache_line) std::atomic<std::uint64_t> random_;
     alignas(cache_line) state state_;

@@ -23,7 +23,8 @@ public:
     /// Throws std::invalid_argument.
     explicit alias_table(std::span<const std::uint32_t> weights) : columns_(weights.size()) {
         const std::uint64_t n = weights.size();
-        if (n > std::uint64_t{1} << 31) detail::reject("alias_table: " + std::to_string(n) + " weights are more than 2^31");
+        if (n > std::uint64_t{1} << 31)
+            detail::reject("alias_table: " + std::to_string(n) + " weights are more than 2^31");
         std::uint64_t sum = 0;
         for (const std::uint32_t w : weights) sum += w;
         if (n > 0 && sum == 0) detail::reject("alias_table: all weights are 0; at least one has to be above");

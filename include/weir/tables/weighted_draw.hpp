@@ -13,30 +13,33 @@ class weighted_draw {
 public:
     weighted_draw() = default;
 
-    explicit weighted_draw(const view& v) : dense_{v.all_eligible()} {
-        if (v.equal_weights()) return;
+    explicit weighted_draw(const view& v)
+        : count_{static_cast<std::uint32_t>(v.eligible().size())}, even_{v.equal_weights()} {
+        if (even_) return;
         std::vector<std::uint32_t> weights;
-        weights.reserve(v.eligible().size());
+        weights.reserve(count_);
         for (const std::uint32_t i : v.eligible()) weights.push_back(v.weight(i));
         aliases_ = alias_table{weights};
     }
 
     /// The member that 64 uniform bits stand for; of the view it was made for, with at least one eligible.
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t draw(const view& v, std::uint64_t random) const noexcept {
-        return member(v, aliases_.size() == 0 ? static_cast<std::uint32_t>(detail::scale(random, v.eligible().size()))
-                                              : aliases_.draw(random));
+    [[nodiscard]] std::uint32_t draw(const view& v, std::uint64_t random) const noexcept {
+        return v.eligible()[draw_of_all(random)];
     }
 
-    /// The member at a rank among the eligible.
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t member(const view& v, std::uint32_t rank) const noexcept {
-        return dense_ ? rank : v.eligible()[rank];
+    /// Its rank among the eligible, which is its index where every slot is eligible.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t draw_of_all(std::uint64_t random) const noexcept {
+        return even_ ? static_cast<std::uint32_t>(detail::scale(random, count_)) : aliases_.draw(random);
     }
 
-    [[nodiscard]] bool even() const noexcept { return aliases_.size() == 0; }
+    /// How many are eligible.
+    [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
+    [[nodiscard]] bool even() const noexcept { return even_; }
 
 private:
+    std::uint32_t count_ = 0;
+    bool even_ = true;
     alias_table aliases_;
-    bool dense_ = false;  // every slot is eligible: a rank is an index
 };
 
 }  // namespace weir::inline WEIR_ABI

@@ -1,0 +1,245 @@
+// What does a pick cost? Every selector against the floors of the same run, and against what people write today.
+
+#include "ratio_table.hpp"
+
+#include <weir/weir.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+namespace {
+
+struct server {
+    std::uint64_t number;
+    [[nodiscard]] std::uint64_t identity() const { return number; }
+};
+
+constexpr int sizes[] = {10, 100, 1'000, 10'000};
+std::vector<std::string> rows;
+
+/// A registry of n servers and a selector over it.
+template <class Selector>
+struct pool {
+    explicit pool(int n, bool weighted, const std::function<Selector(weir::registry<server>&)>& make)
+        : selector{(fill(n, weighted), make(servers))} {}
+    void fill(int n, bool weighted) {
+        servers.update([&](auto& change) {
+            for (int i = 0; i < n; ++i)
+                change.add({static_cast<std::uint64_t>(i)}, {.weight = weighted ? 1 + i % 3 : 1});
+        });
+    }
+    weir::registry<server> servers;
+    Selector selector;
+};
+
+/// Builds `Thing` once, when the first thread of the first run needs it, and frees it after the last.
+template <class Thing>
+class shared_thing {
+public:
+    explicit shared_thing(std::function<std::shared_ptr<Thing>()> make) : make_{std::move(make)} {}
+    std::shared_ptr<Thing> get() {
+        const std::lock_guard lock{mutex_};
+        auto thing = made_.lock();
+        if (!thing) made_ = thing = make_();
+        return thing;
+    }
+
+private:
+    std::mutex mutex_;
+    std::function<std::shared_ptr<Thing>()> make_;
+    std::weak_ptr<Thing> made_;
+};
+
+void add(const std::string& row, const std::string& column, const std::function<void(benchmark::State&)>& run) {
+    if (std::find(rows.begin(), rows.end(), row) == rows.end()) rows.push_back(row);
+    for (const int threads : {1, 2})
+        benchmark::RegisterBenchmark((row + '/' + column).c_str(), run)->Threads(threads)->UseRealTime();
+}
+
+/// One row: `operation(pool, counter)` for each size.
+template <class Thing, class Operation>
+void add_row(const std::string& row, const std::function<std::shared_ptr<Thing>(int)>& make, Operation operation) {
+    for (const int n : sizes) {
+        auto things = std::make_shared<shared_thing<Thing>>([make, n] { return make(n); });
+        add(row, std::to_string(n), [things, operation](benchmark::State& state) {
+            const auto thing = things->get();
+            std::uint64_t count = static_cast<std::uint64_t>(state.thread_index()) << 40;
+            for (auto _ : state) operation(*thing, ++count);
+        });
+    }
+}
+
+template <class Selector, bool Keyed = false>
+void add_selector(const std::string& name, bool weighted, const std::function<Selector(weir::registry<server>&)>& make,
+                  bool leases = true) {
+    const auto pools = [=](int n) { return std::make_shared<pool<Selector>>(n, weighted, make); };
+    const auto look = [](server& s) { benchmark::DoNotOptimize(s.number); };
+    add_row<pool<Selector>>(name + " choose", pools, [look](pool<Selector>& p, std::uint64_t key) {
+        if constexpr (Keyed)
+            p.selector.choose({.key = key}, look);
+        else
+            p.selector.choose(look);
+    });
+    if (!leases) return;
+    const auto pick = [](pool<Selector>& p, std::uint64_t key) {
+        if constexpr (Keyed)
+            return p.selector.pick({.key = key});
+        else
+            return p.selector.pick();
+    };
+    add_row<pool<Selector>>(name + " lease", pools, [look, pick](pool<Selector>& p, std::uint64_t key) {
+        const auto lease = pick(p, key);
+        look(*lease);
+    });
+    add_row<pool<Selector>>(name + " lease, success", pools, [look, pick](pool<Selector>& p, std::uint64_t key) {
+        auto lease = pick(p, key);
+        look(*lease);
+        lease.complete(weir::outcome::success);
+    });
+}
+
+// What people write today: round robin over a vector, behind whatever makes replacing it safe.
+
+struct mutex_baseline {
+    std::mutex mutex;
+    std::vector<server> servers;
+    std::size_t next = 0;
+};
+struct shared_mutex_baseline {
+    std::shared_mutex mutex;
+    std::vector<server> servers;
+    std::atomic<std::size_t> next{0};
+};
+struct atomic_shared_ptr_baseline {
+    std::shared_ptr<const std::vector<server>> servers;  // through the free functions: libc++ has no other ones
+    std::atomic<std::size_t> next{0};
+};
+
+std::vector<server> make_servers(int n) {
+    std::vector<server> servers;
+    for (int i = 0; i < n; ++i) servers.push_back({static_cast<std::uint64_t>(i)});
+    return servers;
+}
+
+void add_floors() {
+    static std::atomic<std::uint64_t> shared{0};
+    add("floor: shared fetch_add", "-", [](benchmark::State& state) {
+        for (auto _ : state) benchmark::DoNotOptimize(shared.fetch_add(1, std::memory_order_relaxed));
+    });
+    add("floor: fetch_add on a line of one's own", "-", [](benchmark::State& state) {
+        alignas(64) std::atomic<std::uint64_t> own{0};
+        for (auto _ : state) benchmark::DoNotOptimize(own.fetch_add(1, std::memory_order_relaxed));
+    });
+    weir::detail::prepare_process_domain();
+    add("floor: read section alone", "-", [](benchmark::State& state) {
+        for (auto _ : state) {
+            const weir::detail::read_section section{weir::detail::process_domain};
+            benchmark::ClobberMemory();
+        }
+    });
+    add("floor: empty loop", "-", [](benchmark::State& state) {
+        for (auto _ : state) benchmark::ClobberMemory();
+    });
+}
+
+void add_baselines() {
+    add_row<mutex_baseline>(
+        "today: mutex + vector, round robin",
+        [](int n) {
+            auto b = std::make_shared<mutex_baseline>();
+            b->servers = make_servers(n);
+            return b;
+        },
+        [](mutex_baseline& b, std::uint64_t) {
+            const std::lock_guard lock{b.mutex};
+            benchmark::DoNotOptimize(b.servers[b.next].number);
+            b.next = b.next + 1 == b.servers.size() ? 0 : b.next + 1;
+        });
+    add_row<shared_mutex_baseline>(
+        "today: shared_mutex + vector, round robin",
+        [](int n) {
+            auto b = std::make_shared<shared_mutex_baseline>();
+            b->servers = make_servers(n);
+            return b;
+        },
+        [](shared_mutex_baseline& b, std::uint64_t) {
+            const std::shared_lock lock{b.mutex};
+            benchmark::DoNotOptimize(
+                b.servers[b.next.fetch_add(1, std::memory_order_relaxed) % b.servers.size()].number);
+        });
+    add_row<atomic_shared_ptr_baseline>(
+        "today: atomic shared_ptr, round robin",
+        [](int n) {
+            auto b = std::make_shared<atomic_shared_ptr_baseline>();
+            b->servers = std::make_shared<const std::vector<server>>(make_servers(n));
+            return b;
+        },
+        [](atomic_shared_ptr_baseline& b, std::uint64_t) {
+            const auto servers = std::atomic_load(&b.servers);
+            benchmark::DoNotOptimize(
+                (*servers)[b.next.fetch_add(1, std::memory_order_relaxed) % servers->size()].number);
+        });
+}
+
+void add_selectors() {
+    using registry = weir::registry<server>;
+    add_selector<weir::round_robin<server>>("round_robin", false, [](registry& r) { return weir::round_robin{r}; });
+    add_selector<weir::round_robin<server>>(
+        "round_robin 1:2:3", true, [](registry& r) { return weir::round_robin{r}; }, false);
+    add_selector<weir::random<server>>("random", false, [](registry& r) { return weir::random{r}; });
+    add_selector<weir::random<server>>("random 1:2:3", true, [](registry& r) { return weir::random{r}; }, false);
+    add_selector<weir::power_of_two<server>>("power_of_two", false, [](registry& r) { return weir::power_of_two{r}; });
+    add_selector<weir::power_of_two<server>>(
+        "power_of_two 1:2:3", true, [](registry& r) { return weir::power_of_two{r}; }, false);
+    add_selector<weir::least_connections<server>>("least_connections", false,
+                                                  [](registry& r) { return weir::least_connections{r}; });
+    add_selector<weir::choices<server, weir::peak_ewma>>(
+        "choices, peak_ewma", false, [](registry& r) { return weir::choices{r, weir::peak_ewma{}}; });
+    add_selector<weir::ring_hash<server>, true>("ring_hash", false, [](registry& r) { return weir::ring_hash{r}; });
+    using bounded = weir::bounded_load<weir::ring_hash_policy>;
+    add_selector<weir::basic_selector<server, bounded>, true>(
+        "bounded_load, ring_hash", false, [](registry& r) { return weir::basic_selector{r, bounded{}}; });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    add_floors();
+    add_selectors();
+    add_baselines();
+    std::vector<char*> arguments(argv, argv + argc);
+    // Repeated and in random order, so that a machine whose speed drifts does not favour a row.
+    std::string defaults[] = {"--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",
+                              "--benchmark_min_time=0.02"};
+    for (auto& d : defaults) arguments.insert(arguments.begin() + 1, d.data());
+    int count = static_cast<int>(arguments.size());
+    benchmark::Initialize(&count, arguments.data());
+    if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
+    ratio_table table;
+    benchmark::RunSpecifiedBenchmarks(&table);
+    std::vector<std::string> columns{"-"};
+    for (const int n : sizes) columns.push_back(std::to_string(n));
+    table.print("one thread: ns, and the ratio to a shared fetch_add of this run", rows, columns,
+                "floor: shared fetch_add/-", 1);
+    table.print("two threads: ns of each, and the ratio to a shared fetch_add by two threads", rows, columns,
+                "floor: shared fetch_add/-", 2);
+    std::printf("\ntwo threads against one: picks per second\n");
+    for (const auto& row : rows) {
+        std::string line;
+        for (const auto& column : columns) {
+            const double one = table.median(row + '/' + column, 1), two = table.median(row + '/' + column, 2);
+            if (one == 0 || two == 0) continue;
+            char cell[32];
+            std::snprintf(cell, sizeof cell, " %7s %5.2fx", column.c_str(), 2 * one / two);
+            line += cell;
+        }
+        if (!line.empty()) std::printf("%-44s%s\n", row.c_str(), line.c_str());
+    }
+}

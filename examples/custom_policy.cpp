@@ -1,0 +1,41 @@
+// A selector of one's own: the newest backend takes everything until it has 8 leases, then the one before it.
+
+#include <weir/selector.hpp>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+// [policy
+struct newest_first {
+    struct table {};  // made for each snapshot, immutable
+    struct state {};  // shared by all picks
+
+    table build(const weir::view&, const weir::before<table>*, const state&) const { return {}; }
+
+    template <class Accept>
+    weir::choice choose(const weir::view& v, const table&, state&, const weir::query&, Accept accept) const noexcept {
+        for (auto i = v.eligible().rbegin(); i != v.eligible().rend(); ++i)
+            if (accept(*i) && v.in_flight(*i) < 8) return {.index = *i, .bound = 8};
+        return {};  // nobody: a weighted draw over all that may be chosen decides
+    }
+};
+// policy]
+
+int main() {
+    // [use
+    weir::registry<std::string> servers;
+    servers.add("old");
+    servers.add("new");
+
+    weir::basic_selector balancer{servers, newest_first{}};
+    auto lease = balancer.pick();
+    std::printf("%s, %s\n", lease->c_str(), to_string(lease.reason()).data());
+    // use]
+
+    std::vector<weir::lease<std::string>> more;
+    for (int i = 0; i < 15; ++i) more.push_back(balancer.pick());
+    int of_new = *lease == "new" ? 1 : 0;
+    for (const auto& one : more) of_new += *one == "new" ? 1 : 0;
+    return of_new == 8 && balancer.pick().reason() == weir::pick_reason::fallback ? 0 : 1;
+}

@@ -176,20 +176,21 @@ TEST_CASE("the bound that a policy names is kept by leases, and its failure is a
     CHECK(balancer.pick().id() == p.ids[0]);
 }
 
-TEST_CASE("a query has a key if it was given one or its text, and random numbers below any bound") {
-    weir::pick_options o;
+TEST_CASE("a query has a key if it was given one or its text, a time, and random numbers below any bound") {
+    constexpr auto unread = (std::chrono::nanoseconds::min)();
     const auto clock = []() noexcept { return std::chrono::nanoseconds{42}; };
-    CHECK_FALSE(weir::query(o, nullptr, clock).has_key());
-    CHECK(weir::query(o, nullptr, clock).now() == std::chrono::nanoseconds{42});
+    weir::pick_options o;
+    const weir::query q{o, nullptr, clock, unread}, timed{o, nullptr, clock, std::chrono::nanoseconds{7}};
+    CHECK_FALSE(q.has_key());
+    CHECK(q.now() == std::chrono::nanoseconds{42});
+    CHECK(timed.now() == std::chrono::nanoseconds{7});
     o.key_text = "text";
-    CHECK(weir::query(o, nullptr, clock).key() == weir::hash("text"));
+    CHECK(q.has_key());
+    CHECK(q.key() == weir::hash("text"));
+    CHECK(q.key_text() == "text");
     o.key = 0;  // a key of 0 is a key
-    CHECK(weir::query(o, nullptr, clock).has_key());
-    CHECK(weir::query(o, nullptr, clock).key() == 0);
-    CHECK(weir::query(o, nullptr, clock).key_text() == "text");
-    o.now = std::chrono::nanoseconds{7};
-    const weir::query q{o, nullptr, clock};
-    CHECK(q.now() == std::chrono::nanoseconds{7});
+    CHECK(q.has_key());
+    CHECK(q.key() == 0);
     CHECK(q.random_below(0) == 0);
     CHECK(q.random_below(1) == 0);
     for (int i = 0; i < 100; ++i) CHECK(q.random_below(3) < 3);

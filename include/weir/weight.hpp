@@ -37,7 +37,7 @@ public:
 private:
     static std::string text_of(long double number) {
         char text[32];
-        std::snprintf(text, sizeof text, "%Lg", number);
+        std::snprintf(text, sizeof text, "%.15Lg", number);
         return text;
     }
     [[noreturn]] static void refuse(const std::string& given) {

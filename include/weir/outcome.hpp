@@ -29,7 +29,7 @@ enum class pick_error : std::uint8_t {
 /// Why it is this backend.
 enum class pick_reason : std::uint8_t {
     chosen,    ///< the selector's own rule
-    rerouted,  ///< the rule's first candidate was ineligible or excluded: the rule's next
+    rerouted,  ///< the rule's first candidate was ineligible, excluded or at its limit: the rule's next
     spilled,   ///< the rule's first candidate had reached a load bound
     panic,     ///< too few are eligible, so health was ignored (only where asked for)
     fallback,  ///< the rule found none within its steps: a weighted draw over all that are acceptable

@@ -15,7 +15,8 @@
 
 namespace weir::inline WEIR_ABI {
 
-/// Ends an observation when it goes: no call begins afterwards; one that runs on another thread may still finish.
+/// Ends an observation when it goes. A call that another thread has begun by then may still run or finish: what the
+/// function refers to had better be owned by it (a shared_ptr), or outlive the registry.
 class [[nodiscard]] subscription {
 public:
     subscription() noexcept = default;
@@ -79,8 +80,9 @@ public:
     /// the registry's own throw std::logic_error there.
     template <class F>
     void update(F&& f) {
-        hub_->update([&](detail::draft& d) {
-            registry_change<Backend> change{*hub_, d};
+        const auto hub = hub_;  // an observer or a backend's destructor may destroy this registry
+        hub->update([&](detail::draft& d) {
+            registry_change<Backend> change{*hub, d};
             f(change);
         });
     }
@@ -130,6 +132,7 @@ public:
     /// outside read sections. `f` may change this registry (its events follow when the present ones are told) and must
     /// not throw. Lasts as long as the subscription.
     [[nodiscard]] subscription observe(std::function<void(const change_event&)> f) {
+        if (!f) detail::reject("observe needs a function; this one is empty");
         return subscription{hub_->observe(std::move(f))};
     }
 
@@ -172,8 +175,8 @@ private:
 /// thread, and from inside an observer, a pick's function or a backend's destructor. Selectors and leases may outlive
 /// the registry: the selectors then find it empty, and each backend goes with its last lease.
 ///
-/// Cost: an update copies the snapshot, O(n), and rebuilds the tables of the attached selectors; reading is without
-/// shared writes. Memory: about 300 bytes a backend beside the backend and its identity.
+/// Cost: an update copies the snapshot, O(n), and rebuilds the tables of the attached selectors. `visit` and `size` wait
+/// for nobody; `find`, `members` and `inspect` wait for an update that is running. Memory: about 300 bytes a backend beside the backend and its identity.
 template <class Backend, class Clock = std::chrono::steady_clock>
 class registry : public registry_base<Backend> {
 public:

@@ -24,9 +24,10 @@ struct roster {
     std::vector<std::uint32_t> zones;  // into zone_names
     std::vector<std::string> zone_names{std::string{}};
     std::uint32_t size = 0;
-    std::uint32_t limited = 0;   // how many have a limit
-    std::uint32_t nameless = 0;  // how many have no identity
-    std::uint64_t version = 0;   // differs between rosters that differ
+    std::uint32_t limited = 0;          // how many have a limit
+    std::uint32_t nameless = 0;         // how many have no identity
+    std::uint64_t version = 0;          // differs between rosters that differ
+    std::uint64_t mapping_version = 0;  // ... in identities or weights
 };
 
 }  // namespace detail
@@ -86,6 +87,9 @@ public:
     /// Equal in two views of a registry only if members, weights and limits are equal: what depends on those alone
     /// can be kept.
     [[nodiscard]] std::uint64_t roster_version() const noexcept { return roster_->version; }
+
+    /// The same for identities and weights alone: what keyed tables depend on.
+    [[nodiscard]] std::uint64_t mapping_version() const noexcept { return roster_->mapping_version; }
 
     /// The record behind an index. For the library's own selectors.
     [[nodiscard]] WEIR_ALWAYS_INLINE detail::record_base& record(std::uint32_t index) const noexcept {

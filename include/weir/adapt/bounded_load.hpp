@@ -17,7 +17,7 @@ namespace weir::inline WEIR_ABI {
 /// most ceil(factor (T + 1) w / W) leases, the new one counted, at the moment of the pick. A full one is passed over in
 /// the policy's own order: keyed policies spill to the key's next candidates. Where that leaves nobody because some have
 /// reached their own `max_in_flight`, T and W are of the others.
-/// Complexity: that of the policy, plus O(excluded). Starting and ending a lease adds to one line that all backends of
+/// Complexity: that of the policy, plus O(excluded^2). Starting and ending a lease adds to one line that all backends of
 /// the registry share (the total), see total_in_flight.
 /// Thread safety: the bound holds under any interleaving: a pick reserves its place, or chooses again.
 /// One backend: that one. None: the error. There is always room for one more by the rule; only picks that lose their

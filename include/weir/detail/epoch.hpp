@@ -52,7 +52,7 @@ public:
         std::uint32_t index = 0;
     };
 
-    constexpr epoch_domain() noexcept = default;
+    constexpr epoch_domain() noexcept { shared_.index = ~std::uint32_t{0}; }
     epoch_domain(const epoch_domain&) = delete;
     epoch_domain& operator=(const epoch_domain&) = delete;
 
@@ -136,10 +136,11 @@ public:
     }
 
     /// In a forked child: the other threads are gone, and nobody may wait for their sections.
-    void forget_other_threads(const slot* own) noexcept {
+    /// `shared_sections` are those of the calling thread under the shared slot.
+    void forget_other_threads(const slot* own, std::uint64_t shared_sections) noexcept {
         for_each_slot([&](slot& s) {
             if (&s == own) return false;
-            s.epoch.store(0, std::memory_order_relaxed);
+            s.epoch.store(&s == &shared_ ? shared_sections : 0, std::memory_order_relaxed);
             s.owned.store(&s == &shared_, std::memory_order_relaxed);
             for (retired* list = take(s); list != nullptr;) {
                 retired* const one = list;

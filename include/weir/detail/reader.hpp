@@ -34,6 +34,7 @@ struct thread_context {
 };
 
 inline constinit thread_local thread_context this_thread{};
+inline constinit thread_local int shared_sections = 0;  // of this thread, under the shared slot
 
 /// Seeds the thread's generator from what differs between threads, processes and runs.
 WEIR_NEVER_INLINE inline void seed_this_thread() noexcept {
@@ -52,7 +53,7 @@ inline void after_fork() noexcept {
     domain::slot* own = nullptr;
     for (const auto& m : this_thread.memberships)
         if (m.where == &process_domain) own = m.slot;
-    process_domain.forget_other_threads(own);
+    process_domain.forget_other_threads(own, static_cast<std::uint64_t>(shared_sections));
     seed_this_thread();
 }
 
@@ -130,19 +131,18 @@ public:
     read_section(const read_section&) = delete;
     read_section& operator=(const read_section&) = delete;
 
-    /// Which of the counters' stripes is this thread's own; others share one.
-    [[nodiscard]] std::uint32_t stripe() const noexcept {
-        return (held_ & unusual) == 0 ? reinterpret_cast<const domain::slot*>(held_)->index : ~std::uint32_t{0};
+    /// Which of the counters' stripes is this thread's own; nested sections and threads without a slot share the last.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t stripe() const noexcept {
+        const auto* const slot = reinterpret_cast<const domain::slot*>(held_ & ~unusual);
+        return slot != nullptr ? slot->index : ~std::uint32_t{0};
     }
-
-    static inline constinit thread_local int shared_depth = 0;  // sections of this thread under the shared slot
 
 private:
     // Functions of values, so that the section itself never leaves the registers.
     WEIR_NEVER_INLINE static domain::slot* enter_otherwise(domain& d) noexcept {
         domain::slot* const slot = find_slot(d);
         if (slot == nullptr) {
-            ++shared_depth;
+            ++shared_sections;
             d.enter_shared();
             return &d.shared();
         }
@@ -155,7 +155,7 @@ private:
     }
     WEIR_NEVER_INLINE static void leave_otherwise(domain& d, domain::slot& slot) noexcept {
         if (&slot == &d.shared()) {
-            --shared_depth;
+            --shared_sections;
             d.leave_shared();
         } else if (d.mode() == fence_mode::asymmetric) {
             d.leave(slot);
@@ -174,7 +174,7 @@ private:
 
 /// Hands `object`, which no reader can see, to its release: now, or on the way out if this thread is inside a section.
 inline void release_outside(domain& d, retired* object) noexcept {
-    if (domain::slot* const own = open_slot_in(d); own != nullptr || read_section::shared_depth > 0)
+    if (domain::slot* const own = open_slot_in(d); own != nullptr || shared_sections > 0)
         d.defer(object, own);
     else
         object->release(object);

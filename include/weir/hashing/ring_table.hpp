@@ -78,7 +78,8 @@ public:
     }
 
     /// Gives `accept` the key's candidates in the key's own order, at most `steps` of them, until it returns true: then
-    /// that candidate's number, from 0, else `steps`. A member may come again later on, but never twice in a row.
+    /// that candidate's number, from 0, else `steps`. A member may come again later on; twice in a row only
+    /// behind 64 points of its own.
     template <class Accept>
     std::uint32_t walk(std::uint64_t key, std::uint32_t steps, Accept&& accept) const noexcept {
         std::size_t at = position(mix(key));

@@ -6,7 +6,7 @@ namespace weir::inline WEIR_ABI {
 
 /// The metric of least connections: leases that have not ended. Keeps no state and reads no clock.
 struct in_flight {
-    [[nodiscard]] constexpr std::uint64_t score(const load_reading& reading) const noexcept {
+    [[nodiscard]] constexpr std::uint32_t score(const load_reading& reading) const noexcept {
         return reading.in_flight;
     }
 };

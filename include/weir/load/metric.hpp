@@ -69,15 +69,32 @@ concept metric = stateless_metric<M> || stateful_metric<M>;
 
 namespace detail {
 
+/// a / weight_a < b / weight_b, without division; exact for unsigned scores, in floating point for the others.
+template <class Score>
+[[nodiscard]] WEIR_ALWAYS_INLINE constexpr bool lighter(Score a, std::uint32_t weight_a, Score b,
+                                                        std::uint32_t weight_b) noexcept {
+    if constexpr (std::unsigned_integral<Score> && sizeof(Score) <= 4)
+        return std::uint64_t{a} * weight_b < std::uint64_t{b} * weight_a;
+    else if constexpr (std::unsigned_integral<Score>)
+        return multiply(a, weight_b) < multiply(b, weight_a);
+    else
+        return static_cast<double>(a) * weight_b < static_cast<double>(b) * weight_a;
+}
+
 /// One metric of one registry, without its type.
 struct metric_pool {
+    explicit metric_pool(const void* tag) : type{tag} {}
+    metric_pool(const metric_pool&) = delete;
+    metric_pool& operator=(const metric_pool&) = delete;
+    const void* const type;  // instead of run-time type information, which some do without
     virtual std::unique_ptr<metric_cell> make_cell(const std::shared_ptr<metric_pool>& self) const = 0;
     virtual ~metric_pool() = default;
 };
 
 template <stateful_metric M>
 struct metric_pool_of final : metric_pool {
-    explicit metric_pool_of(const M& m) : metric{m} {}
+    static constexpr char tag = 0;
+    explicit metric_pool_of(const M& m) : metric_pool{&tag}, metric{m} {}
 
     struct cell final : metric_cell {
         explicit cell(std::shared_ptr<metric_pool_of> owner_) : owner{std::move(owner_)} {
@@ -112,14 +129,16 @@ struct metric_pool_of final : metric_pool {
 }  // namespace detail
 
 /// The metrics with state that the selectors of one registry use; given to a policy's state when a selector is made.
+/// A metric stays with its registry, and is fed, when its last selector is gone: the next one starts with what it knows.
 class metric_set {
 public:
     /// The pool of `m`: the one that an equal metric uses already, or a new one.
     template <stateful_metric M>
     std::shared_ptr<detail::metric_pool_of<M>> use(const M& m) {
         for (const auto& known : pools_)
-            if (auto same = std::dynamic_pointer_cast<detail::metric_pool_of<M>>(known); same && same->metric == m)
-                return same;
+            if (known->type == &detail::metric_pool_of<M>::tag)
+                if (auto same = std::static_pointer_cast<detail::metric_pool_of<M>>(known); same->metric == m)
+                    return same;
         auto fresh = std::make_shared<detail::metric_pool_of<M>>(m);
         pools_.push_back(fresh);
         return fresh;

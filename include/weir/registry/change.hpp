@@ -48,13 +48,13 @@ public:
         assign_result result;
         std::unordered_set<std::string> named;
         std::vector<backend_id> kept;
+        // A container that is given away is moved from; a view is not: it only shows what is somebody else's.
+        constexpr bool ours = !std::is_lvalue_reference_v<Range> && !std::ranges::view<std::remove_cvref_t<Range>>;
         for (auto&& entry : wanted) {
-            using entry_type = std::remove_cvref_t<decltype(entry)>;
-            if constexpr (std::convertible_to<decltype(entry), Backend>)
-                assign_one(Backend(std::forward<decltype(entry)>(entry)), {}, named, kept, result);
+            if constexpr (ours)
+                assign_entry(std::move(entry), named, kept, result);
             else
-                assign_one(Backend(std::get<0>(std::forward<decltype(entry)>(entry))),
-                           std::get<1>(static_cast<const entry_type&>(entry)), named, kept, result);
+                assign_entry(std::forward<decltype(entry)>(entry), named, kept, result);
         }
         const auto& records = draft_.read().records;
         std::vector<bool> stays(records.size());
@@ -68,8 +68,32 @@ public:
     registry_change(detail::hub& h, detail::draft& d) : hub_{h}, draft_{d} {}
 
 private:
-    void assign_one(Backend backend, const backend_options& options, std::unordered_set<std::string>& named,
+    template <class Entry>
+    void assign_entry(Entry&& entry, std::unordered_set<std::string>& named, std::vector<backend_id>& kept,
+                      assign_result& result) {
+        if constexpr (std::same_as<std::remove_cvref_t<Entry>, Backend>)
+            assign_one(std::forward<Entry>(entry), {}, named, kept, result);
+        else if constexpr (requires {
+                               { entry.second } -> std::convertible_to<const backend_options&>;
+                           })
+            assign_one(std::forward<Entry>(entry).first, entry.second, named, kept, result);
+        else
+            assign_one(Backend(std::forward<Entry>(entry)), {}, named, kept, result);
+    }
+
+    template <class Given>
+    void assign_one(Given&& given, const backend_options& options, std::unordered_set<std::string>& named,
                     std::vector<backend_id>& kept, assign_result& result) {
+        if constexpr (!std::same_as<std::remove_cvref_t<Given>, Backend>)
+            return assign_one(Backend(std::forward<Given>(given)), options, named, kept, result);
+        else
+            assign_backend(std::forward<Given>(given), options, named, kept, result);
+    }
+
+    /// Those that stay are only looked at: nothing of theirs is copied, or destroyed under the lock.
+    template <class Given>
+    void assign_backend(Given&& backend, const backend_options& options, std::unordered_set<std::string>& named,
+                        std::vector<backend_id>& kept, assign_result& result) {
         const auto name = options.identity ? options.identity : identity_of(std::as_const(backend));
         if (!name) detail::reject("assign needs an identity for each backend, to tell who stays");
         if (!named.insert(*name).second)
@@ -80,7 +104,7 @@ private:
             if (changed) result.changed.push_back(*known);
             kept.push_back(*known);
         } else {
-            kept.push_back(add(std::move(backend), options));
+            kept.push_back(add(Backend(std::forward<Given>(backend)), options));
             result.added.push_back(kept.back());
         }
     }

@@ -24,7 +24,9 @@ struct text_hash {
 struct membership {
     std::unordered_map<std::string, std::uint32_t, text_hash, std::equal_to<>> by_identity;
     std::vector<std::uint32_t> free_slots;
-    std::uint64_t rosters = 0;  // numbers them
+    std::uint64_t rosters = 0;      // numbers them
+    std::uint64_t mappings = 0;     // and those among them that differ in identities or weights
+    std::uint32_t generations = 0;  // one for each backend; of refused updates too: their ids name nobody, ever
 };
 
 /// One update in the making: the next snapshot's contents, and how to undo what it did to `membership`.
@@ -47,8 +49,12 @@ public:
     }
 
     backend_id add(std::unique_ptr<record_base> fresh, const backend_options& options) {
+        // Parked: what is refused is destroyed with the draft, when no lock is held any more.
+        make_room(parked_);
+        parked_.push_back(std::move(fresh));
+        record_base& record = *parked_.back();
         check(options);
-        const std::string& name = fresh->identity;
+        const std::string& name = record.identity;
         if (!name.empty() && membership_.by_identity.contains(name))
             reject("a backend with the identity \"" + name + "\" is in the registry already; identities are unique");
         roster& r = edit();
@@ -58,15 +64,18 @@ public:
         if (!reuse && slot == ~std::uint32_t{0}) reject("more than 4294967294 backends");
         make_room(added_);
         make_room(taken_);
+        make_room(events_);
         const std::uint32_t zone = zone_number(r, options.zone);
         if (!reuse) grow(r, slot + std::size_t{1});
+        record.id = {slot, membership_.generations++};
+        if (name.empty()) record.identity_hash = mix((std::uint64_t{record.id.generation} << 32) | slot);
+        auto event = make_event(change_kind::added, record);
         if (!name.empty()) membership_.by_identity.emplace(name, slot);
         if (reuse) {
             membership_.free_slots.pop_back();
             taken_.push_back(slot);
         }
-        record_base& record = *fresh;
-        record.id = {slot, r.generations[slot]};
+        r.generations[slot] = record.id.generation;
         r.records[slot] = &record;
         r.zones[slot] = zone;
         r.weights[slot] = options.weight.value();
@@ -75,8 +84,10 @@ public:
         conditions_[slot] = {};
         ++r.size;
         r.nameless += name.empty() ? 1 : 0;
-        added_.push_back(std::move(fresh));
-        tell(change_kind::added, record);
+        added_.push_back(std::move(parked_.back()));
+        parked_.pop_back();
+        tell(std::move(event));
+        mapping_changed_ = true;
         return record.id;
     }
 
@@ -86,7 +97,9 @@ public:
         record_base& record = *r.records[id.slot];
         make_room(unnamed_);
         make_room(removed_);
-        tell(change_kind::removed, record);
+        make_room(events_);
+        tell(make_event(change_kind::removed, record));
+        mapping_changed_ = true;
         if (!record.identity.empty())
             if (auto node = membership_.by_identity.extract(record.identity); current_has(record))
                 unnamed_.push_back(std::move(node));
@@ -110,8 +123,11 @@ public:
                   now.priorities[id.slot] != options.priority || !same_zone;
         if (!changed) return true;
         roster& r = edit();
-        r.zones[id.slot] = zone_number(r, options.zone);
-        tell(change_kind::options, *r.records[id.slot]);
+        const std::uint32_t zone = zone_number(r, options.zone);
+        make_room(events_);
+        tell(make_event(change_kind::options, *r.records[id.slot]));
+        mapping_changed_ = mapping_changed_ || r.weights[id.slot] != options.weight.value();
+        r.zones[id.slot] = zone;
         r.weights[id.slot] = options.weight.value();
         set_limit(r, id.slot, options.max_in_flight);
         r.priorities[id.slot] = options.priority;
@@ -122,7 +138,9 @@ public:
         if (!has(id)) return false;
         if (read().weights[id.slot] == w.value()) return true;
         roster& r = edit();
-        tell(change_kind::options, *r.records[id.slot]);
+        make_room(events_);
+        tell(make_event(change_kind::options, *r.records[id.slot]));
+        mapping_changed_ = true;
         r.weights[id.slot] = w.value();
         return true;
     }
@@ -130,7 +148,8 @@ public:
     bool set_conditions(backend_id id, conditions next) {
         const conditions before = conditions_[id.slot];
         if (before == next) return true;
-        tell(change_kind::conditions, *read().records[id.slot], before, next);
+        make_room(events_);
+        tell(make_event(change_kind::conditions, *read().records[id.slot], before, next));
         conditions_[id.slot] = next;
         touched_ = true;
         return true;
@@ -159,6 +178,7 @@ public:
         std::shared_ptr<const roster> next = current_.roster();
         if (edited_ != nullptr) {
             edited_->version = ++membership_.rosters;
+            if (mapping_changed_) edited_->mapping_version = ++membership_.mappings;
             next = edited_;
         }
         old.unpinned.reserve(removed_.size());
@@ -219,8 +239,14 @@ private:
         return static_cast<std::uint32_t>(r.zone_names.size() - 1);
     }
 
-    void tell(change_kind kind, const record_base& r, conditions before = {}, conditions after = {}) {
-        if (wants_events_) events_.push_back({kind, r.id, r.identity, before, after, current_.version() + 1});
+    /// In two steps: making an event may throw, and comes before the change that it tells; telling it does not.
+    std::optional<change_event> make_event(change_kind kind, const record_base& r, conditions before = {},
+                                           conditions after = {}) const {
+        if (!wants_events_) return std::nullopt;
+        return change_event{kind, r.id, r.identity, before, after, current_.version() + 1};
+    }
+    void tell(std::optional<change_event>&& event) noexcept {
+        if (event) events_.push_back(*std::move(event));
     }
 
     membership& membership_;
@@ -228,9 +254,11 @@ private:
     bool wants_events_;
     bool touched_ = false;
     bool settled_ = false;
+    bool mapping_changed_ = false;
     std::shared_ptr<roster> edited_;
     std::vector<conditions> conditions_;
     std::vector<std::unique_ptr<record_base>> added_;
+    std::vector<std::unique_ptr<record_base>> parked_;
     std::vector<record_base*> removed_;
     std::vector<std::uint32_t> taken_;
     std::vector<decltype(membership::by_identity)::node_type> unnamed_;

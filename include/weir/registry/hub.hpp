@@ -59,6 +59,8 @@ public:
         std::unique_ptr<trash> old;
         std::unique_ptr<draft> d;
         {
+            // A backend whose last lease ends in here is destroyed when the section ends: after the lock is released.
+            const read_section section{readers};
             const writer_lock lock{*this, "an update"};
             d = std::make_unique<draft>(membership_, *current_, !observers_->empty());
             const undo_on_throw undo{*d, attached};
@@ -104,7 +106,8 @@ public:
         const writer_lock lock{*this, "making a selector"};
         auto fresh = make(metrics_);
         give_cells_to_all();
-        attached_.reserve(attached_.size() + 1);
+        std::erase_if(attached_, [](const auto& a) { return a.expired(); });
+        if (attached_.size() == attached_.capacity()) attached_.reserve(2 * attached_.size() + 1);
         fresh->prepare(current_);
         fresh->commit(none);
         attached_.push_back(fresh);
@@ -178,7 +181,7 @@ private:
             for (const auto& pool : metrics_.pools()) {
                 if (r.find_metric(pool.get()) != nullptr) continue;
                 give_cell(r, pool);
-                r.find_metric(pool.get())->on_eligible(current_->is_eligible(i));
+                if (current_->is_eligible(i)) r.find_metric(pool.get())->on_eligible(true);
             }
         }
     }

@@ -69,7 +69,7 @@ private:
         const std::uint32_t a = t.draw.draw_of_all(q.random());
         std::uint32_t b = t.draw.draw_of_all(q.random());
         for (std::uint32_t tries = 1; b == a && tries < redraws; ++tries) b = t.draw.draw_of_all(q.random());
-        return score(b) * v.weight(a) < score(a) * v.weight(b) ? b : a;
+        return detail::lighter(score(b), v.weight(b), score(a), v.weight(a)) ? b : a;
     }
 
     static constexpr std::uint32_t redraws = 8;  // for a second backend: in vain where one has nearly all the weight
@@ -93,7 +93,7 @@ private:
             drawn[count++] = i;
             const auto score = s.reader.score(v, t.loads, i, now);
             // score / weight < best / its weight; the first drawn keeps a tie
-            if (!best || score * v.weight(best.index) < best_score * v.weight(i)) {
+            if (!best || detail::lighter(score, v.weight(i), best_score, v.weight(best.index))) {
                 best.index = i;
                 best_score = score;
             }

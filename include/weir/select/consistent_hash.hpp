@@ -13,7 +13,8 @@ namespace weir::inline WEIR_ABI {
 /// Rule: the table maps the key over all members with a weight, whatever their health. If that one may not be chosen,
 /// the key's own next candidates follow (16 steps), then a weighted rendezvous draw by the same key over all that may
 /// be: only the lost backend's keys move, and they come back. Without a key it draws at random through the table.
-/// Complexity: the table's. Rebuilt only when membership or weights change, not by conditions.
+/// Complexity: the table's. Rebuilt, in the updating thread, only when membership or weights change: a ring of 100
+/// backends takes about a millisecond, and in proportion to the sum of the weights.
 /// Thread safety: picks write nothing that is shared.
 /// Bias: the table's imbalance.
 /// One backend: that one. None: the error. A backend without an identity: std::invalid_argument, in words.
@@ -30,7 +31,7 @@ struct consistent_hash_policy {
     struct state {};
 
     [[nodiscard]] table build(const view& v, const before<table>* b, const state&) const {
-        if (b != nullptr && b->members.roster_version() == v.roster_version()) return b->table;
+        if (b != nullptr && b->members.mapping_version() == v.mapping_version()) return b->table;
         if (!v.all_have_identities())
             detail::reject("a hashing selector needs an identity for each backend: give the type identity(), or set "
                            "backend_options::identity");

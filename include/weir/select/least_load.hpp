@@ -40,13 +40,11 @@ struct least_load_policy {
         for (const std::uint32_t i : v.eligible()) {
             if (!accept(i)) continue;
             const auto mine = score(i);
-            const auto mine_scaled = mine * (best == choice::nobody ? 1 : v.weight(best));
-            const auto best_scaled = best_score * v.weight(i);
-            if (best == choice::nobody || mine_scaled < best_scaled) {
+            if (best == choice::nobody || detail::lighter(mine, v.weight(i), best_score, v.weight(best))) {
                 best = i;
                 best_score = mine;
                 tied_weight = v.weight(i);
-            } else if (!(best_scaled < mine_scaled)) {
+            } else if (!detail::lighter(best_score, v.weight(best), mine, v.weight(i))) {
                 tied_weight += v.weight(i);
             }
         }
@@ -54,7 +52,7 @@ struct least_load_policy {
         // Loads may have moved since; whoever still is as good as the best takes its part of the draw.
         std::uint64_t rest = q.random_below(tied_weight);
         for (const std::uint32_t i : v.eligible()) {
-            if (i < best || !accept(i) || best_score * v.weight(i) < score(i) * v.weight(best)) continue;
+            if (i < best || !accept(i) || detail::lighter(best_score, v.weight(best), score(i), v.weight(i))) continue;
             if (rest < v.weight(i)) return {.index = i};
             rest -= v.weight(i);
         }

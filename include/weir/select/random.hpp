@@ -9,7 +9,7 @@ namespace weir::inline WEIR_ABI {
 ///
 /// Complexity: O(1) a pick; O(n) an update. Memory: 8 bytes a backend where weights differ, else none.
 /// Thread safety: picks write nothing that is shared.
-/// Bias: probabilities are off by at most 2^-32 / n. Where something is excluded or full, up to 8 further draws, then a
+/// Bias: probabilities are off by at most 2^-32. Where something is excluded or full, up to 8 further draws, then a
 /// weighted draw over all that are left, so shares among those stay proportional.
 /// One backend: that one. None: the error.
 /// Source: Walker's alias method.

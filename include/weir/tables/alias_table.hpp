@@ -13,7 +13,7 @@ namespace weir::inline WEIR_ABI {
 /// Draws an index with probability proportional to its weight in O(1): one multiplication, one load, one comparison.
 ///
 /// Built in O(n) with integers alone, so equal on every platform; 8 bytes a weight. A probability is off by at most
-/// 2^-32 / n, and weights above 0 are never rounded to 0. Immutable: read from any thread.
+/// 2^-32, and weights above 0 are never rounded to 0. Immutable: read from any thread.
 /// Source: Walker 1977, built as Vose 1991 does.
 class alias_table {
 public:

@@ -47,6 +47,9 @@ public:
         if (length(weights) > max_length)
             detail::reject("smooth_sequence: a cycle of " + std::to_string(length(weights)) + " picks is longer than " +
                            std::to_string(max_length));
+        if (!owed.empty() && owed.size() != weights.size())
+            detail::reject("smooth_sequence: " + std::to_string(owed.size()) + " owed for " +
+                           std::to_string(weights.size()) + " weights; there is one for each");
         if (total_ == 0) return;
         std::uint32_t divisor = 0;
         for (const std::uint32_t w : weights) divisor = std::gcd(divisor, w);
@@ -79,9 +82,15 @@ private:
     /// In units of one pick = `total_ * parts`, and adding up to nothing: what those who left took with them is shared out.
     void take_over(std::span<const double> owed) {
         const auto total = static_cast<double>(total_);
-        const double excess = std::accumulate(owed.begin(), owed.end(), 0.0) / total;
+        // Nobody is further off than two picks, whatever the caller says: NaN and the like are nothing.
+        const auto sane = [](double picks) {
+            return picks >= -2 && picks <= 2 ? picks : picks > 2 ? 2 : picks < -2 ? -2 : 0;
+        };
+        double excess = 0;
+        for (const double one : owed) excess += sane(one);
+        excess /= total;
         for (std::size_t i = 0; i < credits_.size(); ++i) {
-            const double fair = (owed[i] - excess * weights_[i]) * total * static_cast<double>(parts);
+            const double fair = (sane(owed[i]) - excess * weights_[i]) * total * static_cast<double>(parts);
             credits_[i] = static_cast<std::int64_t>(fair < 0 ? fair - 0.5 : fair + 0.5);
         }
     }

@@ -1,0 +1,156 @@
+#include <weir/registry/change.hpp>
+
+#include "catch.hpp"
+
+#include <weir/select/random.hpp>
+#include <weir/select/round_robin.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+// What happens around an update: who is destroyed where, whose ids live, and what a list may look like.
+
+namespace {
+
+/// Calls back when it is destroyed, unless it was moved from.
+struct farewell {
+    std::uint64_t number;
+    std::function<void()> last_words;
+    farewell(std::uint64_t n, std::function<void()> f) : number{n}, last_words{std::move(f)} {}
+    farewell(farewell&& other) noexcept : number{other.number}, last_words{std::exchange(other.last_words, nullptr)} {}
+    ~farewell() {
+        if (last_words) last_words();
+    }
+    [[nodiscard]] std::uint64_t identity() const { return number; }
+};
+
+struct channel {
+    std::unique_ptr<std::uint64_t> number;
+    [[nodiscard]] std::uint64_t identity() const { return *number; }
+};
+channel make_channel(std::uint64_t n) { return {std::make_unique<std::uint64_t>(n)}; }
+
+}  // namespace
+
+TEST_CASE("a backend that is refused may change the registry from its destructor") {
+    weir::registry<farewell> r;
+    r.add({1, nullptr});
+    CHECK_THROWS_AS(r.add({1, [&] { r.add({2, nullptr}); }}), std::invalid_argument);
+    CHECK(r.size() == 2);
+}
+
+TEST_CASE("a backend whose last lease ends inside an update may change the registry from its destructor") {
+    weir::registry<farewell> r;
+    const auto id = r.add({1, [&] { r.add({3, nullptr}); }});
+    r.add({2, nullptr});
+    weir::round_robin turns{r};
+    auto lease = turns.pick();
+    REQUIRE(lease.id() == id);
+    r.remove(id);
+    r.update([&](auto& change) {
+        lease.complete(weir::outcome::success);
+        change.set(*r.find("2"), weir::condition::draining);
+    });
+    CHECK(r.find("3").has_value());
+}
+
+TEST_CASE("an id that a refused update gave out never names anybody") {
+    weir::registry<int> r;
+    weir::backend_id refused;
+    CHECK_THROWS_AS(r.update([&](auto& change) {
+        refused = change.add(1);
+        throw std::runtime_error{"no"};
+    }),
+                    std::runtime_error);
+    const auto id = r.add(2);
+    CHECK(id != refused);
+    CHECK_FALSE(r.remove(refused));
+    CHECK(r.size() == 1);
+}
+
+TEST_CASE("an observer may destroy the registry that calls it") {
+    auto r = std::make_unique<weir::registry<int>>();
+    auto& same = *r;
+    int calls = 0;
+    const auto watching = same.observe([&](const weir::change_event&) {
+        ++calls;
+        r.reset();
+    });
+    same.add(1);
+    CHECK(calls == 1);
+    CHECK(r == nullptr);
+}
+
+TEST_CASE("an observer that is no function is refused") {
+    weir::registry<int> r;
+    CHECK_THROWS_AS(r.observe(nullptr), std::invalid_argument);
+}
+
+TEST_CASE("assign takes move-only backends out of a container that is given away, and leaves a view's alone") {
+    weir::registry<channel> r;
+    std::vector<channel> first;
+    for (std::uint64_t i = 1; i <= 3; ++i) first.push_back(make_channel(i));
+    CHECK(r.assign(std::move(first)).added.size() == 3);
+    std::vector<std::pair<channel, weir::backend_options>> second;
+    second.emplace_back(make_channel(2), weir::backend_options{.weight = 5});
+    second.emplace_back(make_channel(9), weir::backend_options{});
+    const auto result = r.assign(std::move(second));
+    CHECK(result.added.size() == 1);
+    CHECK(result.removed.size() == 2);
+    CHECK(result.changed.size() == 1);
+
+    weir::registry<std::string> names;
+    std::vector<std::string> list{"a", "b"};
+    CHECK(names.assign(std::span{list}).added.size() == 2);
+    CHECK(list == std::vector<std::string>{"a", "b"});
+    const std::vector<const char*> literals{"b", "c"};
+    CHECK(names.assign(literals).removed.size() == 1);
+}
+
+TEST_CASE("a seeded selector repeats itself also among backends without identities") {
+    struct nameless {
+        int value;
+    };
+    const auto sequence = [] {
+        weir::registry<nameless> r;
+        std::vector<weir::backend_id> ids;
+        for (int i = 0; i < 4; ++i) ids.push_back(r.add({i}, {.weight = i == 0 ? 1000 : 1}));
+        weir::random draw{r, weir::selector_options{.seed = 42}};
+        const std::vector<weir::backend_id> heavy{ids[0]};  // so that the draws end in the rescue
+        std::vector<int> seen;
+        for (int i = 0; i < 50; ++i) seen.push_back(draw.pick({.exclude = heavy})->value);
+        return seen;
+    };
+    const auto keep = std::make_unique<char[]>(5000);  // the second run's backends lie elsewhere
+    const auto first = sequence();
+    const auto hold = std::make_unique<char[]>(100);
+    CHECK(first == sequence());
+}
+
+TEST_CASE("selectors that come and go between updates leave nothing attached") {
+    weir::registry<int> r;
+    r.add(1);
+    for (int i = 0; i < 1000; ++i) CHECK(weir::round_robin{r}.pick());
+    int built = 0;
+    struct counting : weir::random_policy {
+        int* count = nullptr;
+        table build(const weir::view& v, const weir::before<table>* b, const state& s) const {
+            ++*count;
+            return weir::random_policy::build(v, b, s);
+        }
+    };
+    counting policy;
+    policy.count = &built;
+    {
+        const weir::basic_selector gone{r, policy};
+    }
+    const weir::basic_selector here{r, policy};
+    r.add(2);
+    CHECK(built == 3);  // two when they were made, one by the update: for the one that is still here
+}

@@ -124,17 +124,17 @@ public:
     }
     WEIR_ALWAYS_INLINE ~read_section() {
         if ((held_ & unusual) == 0) [[likely]]
-            domain_.leave(*reinterpret_cast<domain::slot*>(held_));
+            domain_.leave(*held_slot());
         else if (held_ != nested)
-            leave_otherwise(domain_, *reinterpret_cast<domain::slot*>(held_ ^ unusual));
+            leave_otherwise(domain_, *held_slot());
     }
     read_section(const read_section&) = delete;
     read_section& operator=(const read_section&) = delete;
 
     /// Which of the counters' stripes is this thread's own; nested sections and threads without a slot share the last.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t stripe() const noexcept {
-        const auto* const slot = reinterpret_cast<const domain::slot*>(held_ & ~unusual);
-        return slot != nullptr ? slot->index : ~std::uint32_t{0};
+        const auto* const own = held_slot();
+        return own != nullptr ? own->index : ~std::uint32_t{0};
     }
 
 private:
@@ -167,6 +167,10 @@ private:
     // One word, so that compilers keep it in a register: the slot to leave, marked where leaving takes more than a
     // store. The outermost section keeps all alive: a nested one has nothing to leave.
     static constexpr std::uintptr_t unusual = 1, nested = unusual;
+
+    [[nodiscard]] WEIR_ALWAYS_INLINE domain::slot* held_slot() const noexcept {
+        return reinterpret_cast<domain::slot*>(held_ & ~unusual);  // NOLINT(performance-no-int-to-ptr)
+    }
 
     domain& domain_;
     std::uintptr_t held_;

@@ -114,6 +114,7 @@ private:
         for (std::uint32_t i = 0; i < weights_.size(); ++i)
             if (weights_[i] > 0) by_weight[weights_[i]].push_back({credits_[i], i});
         std::vector<rank> ranks;
+        ranks.reserve(by_weight.size());
         for (auto& [weight, members] : by_weight)
             ranks.push_back({weight * parts, std::priority_queue<entry>{{}, std::move(members)}});
         const auto length = static_cast<std::size_t>(total_);

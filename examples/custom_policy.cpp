@@ -1,4 +1,4 @@
-// A selector of one's own: the newest backend takes everything until it has 8 leases, then the one before it.
+// A selector of one's own: the first backend takes everything until it has 8 leases, then the next one does.
 
 #include <weir/selector.hpp>
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 // [policy
-struct newest_first {
+struct fill_in_order {
     struct table {};  // made for each snapshot, immutable
     struct state {};  // shared by all picks
 
@@ -15,8 +15,8 @@ struct newest_first {
 
     template <class Accept>
     weir::choice choose(const weir::view& v, const table&, state&, const weir::query&, Accept accept) const noexcept {
-        for (auto i = v.eligible().rbegin(); i != v.eligible().rend(); ++i)
-            if (accept(*i) && v.in_flight(*i) < 8) return {.index = *i, .bound = 8};
+        for (const auto i : v.eligible())
+            if (accept(i) && v.in_flight(i) < 8) return {.index = i, .bound = 8};
         return {};  // nobody: a weighted draw over all that may be chosen decides
     }
 };
@@ -25,17 +25,17 @@ struct newest_first {
 int main() {
     // [use
     weir::registry<std::string> servers;
-    servers.add("old");
-    servers.add("new");
+    servers.add("first");
+    servers.add("second");
 
-    weir::basic_selector balancer{servers, newest_first{}};
+    weir::basic_selector balancer{servers, fill_in_order{}};
     auto lease = balancer.pick();
     std::printf("%s, %s\n", lease->c_str(), to_string(lease.reason()).data());
     // use]
 
     std::vector<weir::lease<std::string>> more;
     for (int i = 0; i < 15; ++i) more.push_back(balancer.pick());
-    int of_new = *lease == "new" ? 1 : 0;
-    for (const auto& one : more) of_new += *one == "new" ? 1 : 0;
-    return of_new == 8 && balancer.pick().reason() == weir::pick_reason::fallback ? 0 : 1;
+    int of_first = *lease == "first" ? 1 : 0;
+    for (const auto& one : more) of_first += *one == "first" ? 1 : 0;
+    return of_first == 8 && balancer.pick().reason() == weir::pick_reason::fallback ? 0 : 1;
 }

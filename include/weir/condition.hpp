@@ -17,7 +17,7 @@ enum class condition : std::uint16_t {
     ejected = 1 << 2,       ///< an outlier among its peers
     draining = 1 << 3,      ///< finishing what it has
     disabled = 1 << 4,      ///< switched off by an operator
-    degraded = 1 << 5,      ///< less wanted, still eligible
+    degraded = 1 << 5,      ///< less wanted, still eligible; no selector of this version heeds it
     user_1 = 1 << 6,        ///< the user's own causes, all of them excluding
     user_2 = 1 << 7,
     user_3 = 1 << 8,

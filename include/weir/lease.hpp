@@ -71,7 +71,8 @@ public:
 
     /// True while it holds a backend.
     [[nodiscard]] explicit operator bool() const noexcept { return picked_.record != nullptr; }
-    /// Only while it holds a backend.
+    /// Only while it holds a backend. The backend is shared by all its leases: synchronising what is in it is its own
+    /// business.
     [[nodiscard]] Backend& operator*() const noexcept {
         return static_cast<detail::record<Backend>*>(picked_.record)->backend;
     }
@@ -91,7 +92,10 @@ public:
     /// The same with the caller's own measurement; a negative latency counts as unknown.
     void complete(outcome how, std::chrono::nanoseconds latency) noexcept {
         completed_ = id();
-        if (latency.count() < 0) picked_.started = detail::picked::untimed;
+        if (latency.count() < 0) {
+            picked_.started = detail::picked::untimed;
+            latency = unmeasured;
+        }
         finish(how, latency);
     }
 

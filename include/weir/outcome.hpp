@@ -31,10 +31,10 @@ enum class pick_reason : std::uint8_t {
     chosen,    ///< the selector's own rule
     rerouted,  ///< the rule's first candidate was ineligible, excluded or at its limit: the rule's next
     spilled,   ///< the rule's first candidate had reached a load bound
-    panic,     ///< too few are eligible, so health was ignored (only where asked for)
+    panic,     ///< too few are eligible, so health was ignored (reserved: no selector does that yet)
     fallback,  ///< the rule found none within its steps: a weighted draw over all that are acceptable
     keyless,   ///< a hashing selector without a key: a random draw
-    sticky,    ///< the session's own backend
+    sticky,    ///< the session's own backend (reserved: no selector does that yet)
 };
 
 inline constexpr std::size_t outcome_count = 5;

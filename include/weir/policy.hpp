@@ -16,8 +16,8 @@ namespace weir::inline WEIR_ABI {
 /// What one pick may be told. All of it is optional; what it refers to must live until the pick returns.
 struct pick_options {
     std::optional<std::uint64_t> key = {};             ///< for hashing selectors; `weir::hash(text)` makes one
-    std::string_view key_text = {};                    ///< the key as text, for dialects that hash it their own way
-    std::span<const backend_id> exclude = {};          ///< never these; those that failed this request, say
+    std::string_view key_text = {};                    ///< the key as text, for dialects that hash it; empty: no key
+    std::span<const backend_id> exclude = {};          ///< never these: an array or vector, or {&id, 1} for one
     std::optional<std::chrono::nanoseconds> now = {};  ///< since the epoch of the registry's clock; saves reading it
 };
 
@@ -135,15 +135,15 @@ concept chooses_noexcept = requires(const P& p, const view& v, const typename P:
 
 /// One balancing algorithm, pure: from a view to an index. The exemplar, complete:
 ///
-///     struct youngest {
+///     struct first_eligible {
 ///         struct table {};                    // immutable, made for each snapshot in the writer
 ///         struct state {};                    // shared by all picks: a cursor, a total; may be made from
-///                                             // (const youngest&, metric_set&)
+///                                             // (const first_eligible&, metric_set&)
 ///         table build(const view&, const before<table>*, const state&) const { return {}; }
 ///         template <class Accept>
 ///         choice choose(const view& v, const table&, state&, const query&, Accept accept) const noexcept {
-///             for (auto i = v.eligible().rbegin(); i != v.eligible().rend(); ++i)
-///                 if (accept(*i)) return {.index = *i};
+///             for (const auto i : v.eligible())
+///                 if (accept(i)) return {.index = i};
 ///             return {};
 ///         }
 ///     };
@@ -182,6 +182,9 @@ template <class P>
 /// Says in words what a type that should be a policy lacks. Instantiate it to ask.
 template <class P>
 struct explain_policy {
+    static_assert(
+        !requires { typename P::policy_type; },
+        "weir: this is a selector; name its policy, such as weir::ring_hash_policy");
     static_assert(std::copyable<P>,
                   "weir: a policy is a copyable value: it holds options, its `state` holds what is shared");
     static_assert(has_table<P>,

@@ -48,7 +48,8 @@ public:
         update([&](auto& change) { id = change.add(std::move(backend), options); });
         return id;
     }
-    /// No new leases; the backend is destroyed when its last lease is gone. False for an id that is gone already.
+    /// No new leases; the backend is destroyed when its last lease is gone. From now on `inspect` does not know it, so
+    /// read its counts before; to wait until it is idle, set `condition::draining` and look at `in_flight`. False for an id that is gone already.
     bool remove(backend_id id) {
         return one([&](auto& change) { return change.remove(id); });
     }
@@ -67,7 +68,9 @@ public:
 
     /// Makes the members equal to a list of backends, or of pairs of a backend and its `backend_options`, by identity:
     /// who stays keeps its instance, leases, conditions and statistics, and takes over weight, limit, priority and zone.
-    /// Each must have an identity, and no two the same. An unchanged list changes nothing.
+    /// Each must have an identity, and no two the same. An unchanged list changes nothing, an empty one removes all. The
+    /// list's copy of who stays is dropped: what must lead to a new instance belongs into the identity. A container of
+    /// move-only backends is given away: `assign(std::move(list))`.
     template <std::ranges::input_range Range>
     assign_result assign(Range&& wanted) {
         assign_result result;
@@ -117,7 +120,8 @@ public:
             return describe(v, id.slot);
         });
     }
-    /// Runs `f(backend)` on a member inside a read section; false for an id that is gone. `f` should be short, and must
+    /// Runs `f(backend)` on a member inside a read section (it is shared with all leases: synchronising what is in it is
+    /// the backend's own business); false for an id that is gone. `f` should be short, and must
     /// not suspend.
     template <class F>
     bool visit(backend_id id, F&& f) const {

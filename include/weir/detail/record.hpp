@@ -1,12 +1,14 @@
 #pragma once
 
 #include "../condition.hpp"
+#include "../hash.hpp"
 #include "../outcome.hpp"
 #include "reader.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -192,3 +194,11 @@ struct record final : record_base {
 
 }  // namespace detail
 }  // namespace weir::inline WEIR_ABI
+
+/// For unordered containers.
+template <>
+struct std::hash<weir::backend_id> {
+    [[nodiscard]] std::size_t operator()(weir::backend_id id) const noexcept {
+        return static_cast<std::size_t>(weir::mix((std::uint64_t{id.generation} << 32) | id.slot));
+    }
+};

@@ -15,7 +15,7 @@ namespace weir::inline WEIR_ABI {
 struct load_reading {
     std::uint32_t in_flight;       ///< leases that have not ended
     std::chrono::nanoseconds now;  ///< by the registry's clock; zero for metrics that are not `timed`
-    double weight = 1;             ///< the backend's; selectors divide the score by it
+    double weight = 1;  ///< the backend's, by which selectors divide the score; always 1 for a metric without state
     double mean_weight = 1;  ///< of those that may be chosen: for a part of the score that is no load, see peak_ewma
 };
 
@@ -43,7 +43,8 @@ struct load_reading {
 ///         bool operator==(const failures_seen&) const = default;    // equal metrics of a registry share their state
 ///     };
 ///
-/// `void on_start(pool&, state&) const noexcept` is optional. All members are bounded, and neither lock nor allocate.
+/// `void on_start(pool&, state&) const noexcept` is optional. A latency is below 0 where nobody measured it: the caller did
+/// not, and no metric of the registry is `timed`; `now` is 0 then. All members are bounded, and neither lock nor allocate.
 template <class M>
 concept stateless_metric = std::copyable<M> && requires(const M& m, const load_reading& reading) {
     { m.score(reading) } noexcept;
@@ -104,6 +105,9 @@ struct metric_pool_of final : metric_pool {
         void on_start() noexcept override {
             if constexpr (requires(const M& m, typename M::pool& p, typename M::state& s) { m.on_start(p, s); })
                 owner->metric.on_start(owner->shared, state);
+            else
+                static_assert(
+                    !requires { &M::on_start; }, "weir: on_start is `void on_start(pool&, state&) const noexcept`");
         }
         void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now) noexcept override {
             owner->metric.on_end(owner->shared, state, how, latency, now);

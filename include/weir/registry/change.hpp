@@ -5,8 +5,10 @@
 
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <unordered_set>
 #include <utility>
@@ -32,6 +34,8 @@ public:
                                                        : hash(fresh->identity);
         return draft_.add(std::move(fresh), options);
     }
+    /// The member of that identity, as this change has it so far.
+    [[nodiscard]] std::optional<backend_id> find(std::string_view identity) const { return draft_.find(identity); }
     /// False for an id that is gone; so are the others.
     bool remove(backend_id id) { return draft_.remove(id); }
     bool set_weight(backend_id id, weight w) { return draft_.set_weight(id, w); }

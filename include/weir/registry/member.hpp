@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::inline WEIR_ABI {
@@ -16,8 +18,8 @@ struct backend_options {
     weir::weight weight = 1;                   ///< share of the traffic relative to the others'
     std::optional<std::string> identity = {};  ///< instead of the one that the backend itself has
     std::uint32_t max_in_flight = unlimited;   ///< leases at once, at least 1
-    std::uint32_t priority = 0;                ///< 0 is the first tier
-    std::string zone = {};                     ///< where it is; empty: unknown
+    std::uint32_t priority = 0;                ///< 0 is the first tier; no selector of this version heeds it
+    std::string zone = {};                     ///< where it is; empty: unknown; nor this
 };
 
 /// One backend as it stands: a copy, of a moment.
@@ -35,6 +37,11 @@ struct member {
 };
 
 enum class change_kind : std::uint8_t { added, removed, options, conditions };
+
+[[nodiscard]] constexpr std::string_view to_string(change_kind value) noexcept {
+    constexpr std::string_view names[] = {"added", "removed", "options", "conditions"};
+    return static_cast<std::size_t>(value) < std::size(names) ? names[static_cast<std::size_t>(value)] : "unknown";
+}
 
 /// One change of one backend, told to observers after it was published.
 struct change_event {

@@ -29,6 +29,16 @@ WEIR_TEST_NOINLINE void* operator new(std::size_t size, std::align_val_t alignme
     if (void* p = std::aligned_alloc(align, (size + align - 1) / align * align)) return p;
     throw std::bad_alloc{};
 }
+// A sanitizer brings its own of these, which would not go with our delete.
+WEIR_TEST_NOINLINE void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    ++allocations;
+    return std::malloc(size);
+}
+WEIR_TEST_NOINLINE void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+    ++allocations;
+    const auto align = static_cast<std::size_t>(alignment);
+    return std::aligned_alloc(align, (size + align - 1) / align * align);
+}
 WEIR_TEST_NOINLINE void operator delete(void* p) noexcept { std::free(p); }
 WEIR_TEST_NOINLINE void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 WEIR_TEST_NOINLINE void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }

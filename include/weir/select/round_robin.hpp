@@ -20,8 +20,9 @@ namespace weir::inline WEIR_ABI {
 /// Complexity: O(1) a pick (long cycles: one search within a bucket); an update costs O(n) where weights are equal, else
 /// O(cycle (log n + different weights)). Memory: 4 bytes an entry of the cycle, at least 2 KiB.
 /// Thread safety: one shared cursor, a locked addition a pick: exact across threads.
-/// Bias: none over a cycle; an equal-weight backend that goes and comes back loses up to part of one turn. Where the one in turn is excluded or full, the pick is drawn at random from the cycle, so
-/// that its neighbour is not favoured; it counts as a turn.
+/// Bias: none over a cycle; an equal-weight backend that goes and comes back loses up to part of one turn. Where the one
+/// in turn is excluded or full, the pick is drawn at random from the cycle, so that its neighbour is not favoured; it
+/// counts as a turn.
 /// One backend: that one. None: the error.
 /// Source: nginx (smooth weighted round robin); Weyl's equidistribution for long cycles.
 struct round_robin_policy {

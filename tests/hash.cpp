@@ -56,4 +56,4 @@ TEST_CASE("mix is a bijection in which each input bit reaches every output bit")
     }
 }
 
-static_assert(noexcept(weir::hash("")) && noexcept(weir::mix(0)));
+static_assert(noexcept(weir::hash(std::string_view{})) && noexcept(weir::mix(0)));

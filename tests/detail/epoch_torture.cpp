@@ -65,7 +65,7 @@ outcome run(fence_mode mode, std::uint64_t updates) {
     std::vector<node> nodes(64);
     nodes[0].stamp = 2;
     std::atomic<node*> published{&nodes[0]};
-    std::atomic<bool> done{false};
+    std::atomic<bool> reading{false}, done{false};
     std::atomic<std::uint64_t> broken{0}, sections{0};
 
     std::thread reader{[&] {
@@ -76,7 +76,7 @@ outcome run(fence_mode mode, std::uint64_t updates) {
         std::vector<std::uint64_t> ballast(lines * 8);
         weir::generator random{1};
         std::uint64_t count = 0;
-        while (!done.load(std::memory_order_relaxed)) {
+        do {
             for (int i = 0; i < 6; ++i) ballast[random.below(lines) * 8] = count;
             if (mode == fence_mode::asymmetric)
                 d->enter(*slot);
@@ -92,13 +92,15 @@ outcome run(fence_mode mode, std::uint64_t updates) {
             else
                 d->leave_portable(*slot);
             ++count;
-        }
+            reading.store(true, std::memory_order_relaxed);
+        } while (!done.load(std::memory_order_relaxed));
         sections = count;
     }};
 
     outcome result;
     std::thread writer{[&] {
         stay_on(1);
+        while (!reading.load(std::memory_order_relaxed)) std::this_thread::yield();  // it has to meet somebody
         std::size_t next = 0;
         for (; result.updates < updates && broken.load(std::memory_order_relaxed) == 0; ++result.updates) {
             node* fresh = nullptr;

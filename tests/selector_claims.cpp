@@ -47,9 +47,10 @@ WEIR_TEST_NOINLINE void operator delete(void* p, std::size_t, std::align_val_t) 
 #ifdef WEIR_TEST_COUNTS_LOCKS
 extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) {
     using function = int (*)(pthread_mutex_t*);
-    static const auto real = reinterpret_cast<function>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));
+    static constinit std::atomic<function> real{nullptr};  // without the guard of a static, which may take a mutex
+    if (real.load() == nullptr) real.store(reinterpret_cast<function>(dlsym(RTLD_NEXT, "pthread_mutex_lock")));
     ++locks;
-    return real(mutex);
+    return real.load()(mutex);
 }
 #endif
 

@@ -2,7 +2,7 @@
 
 #include <weir/selector.hpp>
 
-#include <cstdio>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -30,10 +30,11 @@ int main() {
 
     weir::basic_selector balancer{servers, fill_in_order{}};
     auto lease = balancer.pick();
-    std::printf("%s, %s\n", lease->c_str(), to_string(lease.reason()).data());
+    std::cout << *lease << ", " << to_string(lease.reason()) << '\n';
     // use]
 
     std::vector<weir::lease<std::string>> more;
+    more.reserve(15);
     for (int i = 0; i < 15; ++i) more.push_back(balancer.pick());
     int of_first = *lease == "first" ? 1 : 0;
     for (const auto& one : more) of_first += *one == "first" ? 1 : 0;

@@ -3,7 +3,7 @@
 #include <weir/weir.hpp>
 
 #include <cstdint>
-#include <cstdio>
+#include <iostream>
 #include <string>
 
 // [ten lines
@@ -18,10 +18,10 @@ struct answer {
     bool ok;
 };
 static answer send(const std::string& host, std::uint16_t port) {
-    std::printf("to %s:%d\n", host.c_str(), port);
+    std::cout << "to " << host << ':' << port << '\n';
     return {true};
 }
-static void respond_503(weir::pick_error why) { std::printf("503: %s\n", to_string(why).data()); }
+static void respond_503(weir::pick_error why) { std::cout << "503: " << to_string(why) << '\n'; }
 
 int main() {
     // [ten lines

@@ -94,7 +94,7 @@ struct metric_pool {
 
 template <stateful_metric M>
 struct metric_pool_of final : metric_pool {
-    static constexpr char tag = 0;
+    static inline char tag = 0;  // not a constant: a linker may fold equal constants of different types into one
     explicit metric_pool_of(const M& m) : metric_pool{&tag}, metric{m} {}
 
     struct cell final : metric_cell {

@@ -49,7 +49,6 @@ public:
         if (!reuse && slot == ~std::uint32_t{0}) reject("more than 4294967294 backends");
         make_room(added_);
         make_room(taken_);
-        make_room(events_);
         const std::uint32_t zone = zone_number(r, options.zone);
         if (!reuse) grow(r, slot + std::size_t{1});
         record.id = {slot, membership_.generations++};
@@ -82,7 +81,6 @@ public:
         record_base& record = *r.records[id.slot];
         make_room(unnamed_);
         make_room(removed_);
-        make_room(events_);
         tell(make_event(change_kind::removed, record));
         mapping_changed_ = true;
         if (!record.identity.empty())
@@ -109,7 +107,6 @@ public:
         if (!changed) return true;
         roster& r = edit();
         const std::uint32_t zone = zone_number(r, options.zone);
-        make_room(events_);
         tell(make_event(change_kind::options, *r.records[id.slot]));
         mapping_changed_ = mapping_changed_ || r.weights[id.slot] != options.weight.value();
         r.zones[id.slot] = zone;
@@ -123,7 +120,6 @@ public:
         if (!has(id)) return false;
         if (read().weights[id.slot] == w.value()) return true;
         roster& r = edit();
-        make_room(events_);
         tell(make_event(change_kind::options, *r.records[id.slot]));
         mapping_changed_ = true;
         r.weights[id.slot] = w.value();
@@ -133,7 +129,6 @@ public:
     bool set_conditions(backend_id id, conditions next) {
         const conditions before = conditions_[id.slot];
         if (before == next) return true;
-        make_room(events_);
         tell(make_event(change_kind::conditions, *read().records[id.slot], before, next));
         conditions_[id.slot] = next;
         touched_ = true;
@@ -224,10 +219,11 @@ private:
         return static_cast<std::uint32_t>(r.zone_names.size() - 1);
     }
 
-    /// In two steps: making an event may throw, and comes before the change that it tells; telling it does not.
+    /// In two steps: making an event, and room for it, may throw and comes before the change; telling it does not.
     std::optional<change_event> make_event(change_kind kind, const record_base& r, conditions before = {},
-                                           conditions after = {}) const {
+                                           conditions after = {}) {
         if (!wants_events_) return std::nullopt;
+        make_room(events_);
         return change_event{kind, r.id, r.identity, before, after, current_.version() + 1};
     }
     void tell(std::optional<change_event>&& event) noexcept {

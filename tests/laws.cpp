@@ -16,16 +16,19 @@ TEMPLATE_LIST_TEST_CASE("law 2, hardening 1: limits hold at every moment, and no
                         every_selector) {
     limits_hold_under_two_threads<TestType>();
 }
-TEMPLATE_LIST_TEST_CASE("law 3: shares are the weights, and a weight of 0 gets nothing", "", every_selector) {
+TEMPLATE_LIST_TEST_CASE("law 2: whoever is refused is told of room", "", every_selector) {
+    whoever_is_refused_is_told_of_room<TestType>();
+}
+TEMPLATE_LIST_TEST_CASE("law 3: shares are the weights, and a weight of 0 gets nothing", "", every_sharing) {
     shares_are_the_weights<TestType>();
 }
-TEMPLATE_LIST_TEST_CASE("law 3: shares are right from the first pick on", "", every_selector) {
+TEMPLATE_LIST_TEST_CASE("law 3: shares are right from the first pick on", "", every_sharing) {
     shares_are_right_from_the_first_pick<TestType>();
 }
-TEMPLATE_LIST_TEST_CASE("law 3, hardening 5: the largest weights are exact, or refused", "", every_selector) {
+TEMPLATE_LIST_TEST_CASE("law 3, hardening 5: the largest weights are exact, or refused", "", every_sharing) {
     the_largest_weights_are_exact_or_refused<TestType>();
 }
-TEMPLATE_LIST_TEST_CASE("law 4, hardening 10: 99:1 stays 99:1 with an update every 10 picks", "", every_selector) {
+TEMPLATE_LIST_TEST_CASE("law 4, hardening 10: 99:1 stays 99:1 with an update every 10 picks", "", every_sharing) {
     shares_survive_updates<TestType>();
 }
 TEMPLATE_LIST_TEST_CASE("law 4: an equal rotation goes on through random flapping, arrivals and departures", "",

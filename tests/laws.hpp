@@ -27,6 +27,7 @@ enum class kind {
     draw,        ///< in proportion on average
     load_aware,  ///< in proportion at rest
     keyed,       ///< in proportion over identities
+    own_rule,    ///< by a rule of its own: shares are not the weights', or no chance is in it
 };
 
 // An entry says how to make a selector, and what kind it is.
@@ -62,6 +63,16 @@ struct hash_by {
     }
 };
 
+/// A selector that takes options of its own before `selector_options`.
+template <kind Kind, template <class> class Selector>
+struct with_options {
+    static constexpr kind is = Kind;
+    template <class Backend>
+    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+        return Selector<Backend>{r, {}, {.seed = seed}};
+    }
+};
+
 /// An adaptor over the policy of another entry: it passes the same laws.
 template <template <class> class Adaptor, class Entry>
 struct adapted : Entry {
@@ -82,7 +93,11 @@ using every_selector = std::tuple<                           //
     choices_of<weir::in_flight, 3>,                          //
     hash_by<weir::ring_table>,                               //
     adapted<weir::bounded_load, hash_by<weir::ring_table>>,  //
-    adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>>;
+    adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>,
+    with_options<kind::own_rule, weir::first>,       //
+    plain<kind::own_rule, weir::nginx_least_conn>,   //
+    plain<kind::own_rule, weir::haproxy_leastconn>,  //
+    adapted<weir::bounded_load, with_options<kind::own_rule, weir::first>>>;
 
 template <kind Kind, class Entry>
 using if_kind = std::conditional_t<Entry::is == Kind, std::tuple<Entry>, std::tuple<>>;
@@ -95,6 +110,9 @@ struct filter<Kind, std::tuple<Entries...>> {
 /// Those entries of the list that are of one kind.
 template <kind Kind>
 using every = typename filter<Kind, every_selector>::type;
+/// Those whose shares are the weights'.
+using every_sharing = decltype(std::tuple_cat(every<kind::rotation>{}, every<kind::draw>{}, every<kind::load_aware>{},
+                                              every<kind::keyed>{}));
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -308,6 +326,46 @@ void limits_hold_under_two_threads() {
     std::uint64_t counted = 0;
     for (const auto& m : p.registry.members()) counted += m.outcomes.cancelled;
     CHECK(counted == static_cast<std::uint64_t>(picked.load()));
+}
+
+/// Sleeping until the next call of `on_capacity` is never sleeping for ever. Each thread holds one place at most while it
+/// waits, and there are as many places as threads less one.
+template <class Entry>
+void whoever_is_refused_is_told_of_room() {
+    pool p;
+    for (int i = 0; i < 2; ++i) p.registry.add("b" + std::to_string(i), {.max_in_flight = 1});
+    const auto selector = Entry::make(p.registry, 1);
+    std::atomic<std::uint32_t> calls{0};
+    const auto watching = p.registry.on_capacity([&] {
+        calls.fetch_add(1);
+        calls.notify_all();
+    });
+    std::atomic<int> ready{0}, served{0};
+    const auto work = [&] {
+        ready.fetch_add(1);
+        while (ready.load() < 3) std::this_thread::yield();
+        for (std::uint64_t i = 0; i < 5'000; ++i) {
+            for (;;) {
+                const std::uint32_t before = calls.load();
+                if (const auto lease = selector.pick(nth<Entry>(i))) break;
+                calls.wait(before);
+            }
+            served.fetch_add(1);
+        }
+    };
+    std::thread second{work}, third{work};
+    work();
+    second.join();
+    third.join();
+    CHECK(served == 15'000);
+    CHECK(p.in_flight() == 0);
+    // And in one thread, where it is sure to happen.
+    auto a = selector.pick(nth<Entry>(1)), b = selector.pick(nth<Entry>(2));
+    CHECK(selector.pick(nth<Entry>(3)).error() == weir::pick_error::overloaded);
+    const auto before = calls.load();
+    a = {};
+    CHECK(calls == before + 1);
+    CHECK(selector.pick(nth<Entry>(4)));
 }
 
 // ---- Contract 3 -----------------------------------------------------------------------------------------------------

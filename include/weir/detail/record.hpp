@@ -137,11 +137,14 @@ private:
 
 using clock_function = std::chrono::nanoseconds (*)() noexcept;
 
+class lease_watch;
+
 /// What a metric keeps for one backend: a link of the record's list, fed by every lease.
 struct metric_cell {
     metric_cell* next = nullptr;
-    const void* pool = nullptr;  ///< which metric of which registry
-    bool timed = false;          ///< wants to know when a lease started
+    lease_watch* watch = nullptr;  ///< is told when the lease word has changed; one cell of a record at most has it
+    const void* pool = nullptr;    ///< which metric of which registry
+    bool timed = false;            ///< wants to know when a lease started
     virtual void on_start() noexcept {}
     /// `latency` is negative if nobody measured it.
     virtual void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now) noexcept = 0;

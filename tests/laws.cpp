@@ -12,6 +12,10 @@ TEMPLATE_LIST_TEST_CASE("law 2: never ineligible, excluded or full, and never no
                         every_selector) {
     never_what_may_not_be_chosen<TestType>();
 }
+TEMPLATE_LIST_TEST_CASE("law 2: panic, where asked for, ignores health and nothing else, and the lease says so", "",
+                        every_selector) {
+    panic_ignores_health_alone<TestType>();
+}
 TEMPLATE_LIST_TEST_CASE("law 2, hardening 1: limits hold at every moment, and nothing is in flight at rest", "",
                         every_selector) {
     limits_hold_under_two_threads<TestType>();

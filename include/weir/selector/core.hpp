@@ -156,7 +156,12 @@ private:
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
                                           std::chrono::nanoseconds now) noexcept {
         if (p.members == nullptr || p.members->eligible().empty()) return {};
-        const view& v = *p.members;
+        choice c = decide_calmly(p, *p.members, options, now);
+        if (p.members->in_panic()) c.reason = pick_reason::panic;
+        return c;
+    }
+    choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
+                         std::chrono::nanoseconds now) noexcept {
         const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
         if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;

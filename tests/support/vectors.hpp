@@ -20,6 +20,12 @@ inline std::vector<std::string> vector_lines(const std::string& file) {
     return lines;
 }
 
+inline std::string vector_text(const std::string& file) {
+    std::string text;
+    for (const std::string& line : vector_lines(file)) text += line + '\n';
+    return text;
+}
+
 inline std::vector<std::string> split(const std::string& line, char separator) {
     std::vector<std::string> parts;
     std::size_t begin = 0;

@@ -60,9 +60,13 @@ private:
 }  // namespace detail
 
 /// CRC-32 as in zlib, Ethernet and nginx (IEEE 802.3). Finds errors; it does not avalanche.
-using crc32 = detail::crc32_of<0xedb88320>;
+struct crc32 : detail::crc32_of<0xedb88320> {
+    constexpr explicit crc32(std::uint32_t before = 0) noexcept : crc32_of{before} {}
+};
 /// CRC-32C, Castagnoli's polynomial. Finds errors; it does not avalanche.
-using crc32c = detail::crc32_of<0x82f63b78>;
+struct crc32c : detail::crc32_of<0x82f63b78> {
+    constexpr explicit crc32c(std::uint32_t before = 0) noexcept : crc32_of{before} {}
+};
 
 static_assert(hash_function<crc32> && hash_function<crc32c>);
 

@@ -64,6 +64,15 @@ public:
         return choose_in_section(options, f);
     }
 
+    template <class F>
+    bool inspect(F&& f) const {
+        const read_section section{readers_};
+        const published_base* const p = current_.load(std::memory_order_seq_cst);
+        if (p->members == nullptr) return false;
+        std::forward<F>(f)(*p->members, static_cast<const published*>(p)->contents);
+        return true;
+    }
+
     [[nodiscard]] selector_counts counts() const noexcept { return counters_.read(); }
     [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
 

@@ -64,6 +64,7 @@ public:
             // A backend whose last lease ends in here is destroyed when the section ends: after the lock is released.
             const read_section section{readers};
             const writer_lock lock{*this, "an update"};
+            if (current_ == nullptr) return;  // the registry is gone
             d = std::make_unique<draft>(membership_, *current_, !observers_->empty());
             const undo_on_throw undo{*d, cells_, attached};
             edit(*d);
@@ -137,7 +138,7 @@ public:
         retired* before = nullptr;
         {
             const writer_lock lock{*this, "on_capacity"};
-            cells_.watch_all(*current_);
+            if (current_ != nullptr) cells_.watch_all(*current_);
             before = watch->subscribe(shared);
         }
         if (before != nullptr) retire(before);

@@ -58,6 +58,14 @@ public:
         return in_flight_of(word_.fetch_add(1, std::memory_order_relaxed));
     }
     void undo_start() noexcept { word_.fetch_sub(1, std::memory_order_relaxed); }
+    /// Counts one lease if there are fewer than `bound`. Never more for a moment, or others would be refused for nothing.
+    /// False: there are not, or others were faster again and again.
+    [[nodiscard]] bool start_below(std::uint32_t bound) noexcept {
+        std::uint64_t word = word_.load(std::memory_order_relaxed);
+        for (int tries = 0; tries < 16 && in_flight_of(word) < bound; ++tries)
+            if (word_.compare_exchange_weak(word, word + 1, std::memory_order_relaxed)) return true;
+        return false;
+    }
 
     /// Ends one lease. True: it was the last and the registry has let go, so the caller destroys the record.
     [[nodiscard]] WEIR_ALWAYS_INLINE bool end(outcome how) noexcept {

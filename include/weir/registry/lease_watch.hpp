@@ -41,13 +41,18 @@ public:
     }
     /// Ends a lease of `r`.
     void end(record_base& r, outcome how) noexcept {
-        const read_section section{readers_};
-        // Without this lease only members are sure to stay until the section ends, and with them this watch.
-        const bool stays = has(r);
-        if (r.leases.end(how)) return r.dispose();
-        if (!stays) return;
-        moved(r);
-        freed();
+        domain& d = readers_;
+        retired* due = nullptr;
+        {
+            const read_section section{d};
+            // Without this lease only members are sure to stay until the section ends, and with them this watch.
+            const bool stays = has(r);
+            if (r.leases.end(how)) return r.dispose();
+            if (!stays) return;
+            moved(r);
+            due = due_call();
+        }
+        if (due != nullptr) release_outside(d, due);
     }
 
     // Waiting for room. A pick that finds none says so (`refused`) before it looks for the last time; who makes room looks
@@ -62,13 +67,7 @@ public:
     /// There may be room now. Calls the subscribers if a pick was refused since their last call: at once, or, inside a
     /// read section, on the way out.
     void freed() noexcept {
-        if (!has_subscribers()) return;
-        full_fence();
-        if (!refused_.load(std::memory_order_seq_cst) || !refused_.exchange(false, std::memory_order_seq_cst)) return;
-        // A call that is due but has not begun is also for this.
-        if (called_.exchange(true, std::memory_order_acq_rel)) return;
-        call_.keep = shared_from_this();
-        release_outside(readers_, &call_);
+        if (retired* const due = due_call()) release_outside(readers_, due);
     }
 
     /// Under the writer's lock; what is returned is retired without it.
@@ -104,6 +103,18 @@ private:
         }
         std::shared_ptr<lease_watch> keep;  // while it is due
     };
+
+    /// The call that is to be made now, if any; it keeps this watch until then.
+    [[nodiscard]] retired* due_call() noexcept {
+        if (!has_subscribers()) return nullptr;
+        full_fence();
+        if (!refused_.load(std::memory_order_seq_cst) || !refused_.exchange(false, std::memory_order_seq_cst))
+            return nullptr;
+        // A call that is due but has not begun is also for this.
+        if (called_.exchange(true, std::memory_order_acq_rel)) return nullptr;
+        call_.keep = shared_from_this();
+        return &call_;
+    }
 
     [[nodiscard]] bool has(const record_base& r) const noexcept {
         const view* const v = seen.load(std::memory_order_seq_cst);
@@ -146,15 +157,6 @@ private:
 [[nodiscard]] inline lease_watch* watch_of(const metric_cell* cell) noexcept {
     while (cell != nullptr && cell->watch == nullptr) cell = cell->next;
     return cell != nullptr ? cell->watch : nullptr;
-}
-
-/// Takes back a reservation that came too late; inside the pick's read section.
-WEIR_NEVER_INLINE inline void undo_start(record_base& r) noexcept {
-    r.leases.undo_start();
-    if (lease_watch* const watch = watch_of(r.metrics.load(std::memory_order_acquire))) {
-        watch->moved(r);
-        watch->freed();  // whoever saw this reservation may have been refused for it
-    }
 }
 
 }  // namespace weir::inline WEIR_ABI::detail

@@ -33,17 +33,13 @@ bool least_of_all(const weir::registry_base<int>& r, weir::backend_id chosen,
     });
 }
 
-/// Picks by `choose`, which changes nothing, and asks whether it was right.
+/// Picks, gives the lease back, and asks whether that was the least.
 bool chooses_the_least(const weir::registry_base<int>& r, const weir::least_connections<int>& least,
                        const std::vector<weir::backend_id>& exclude = {}) {
-    weir::backend_id chosen;
-    const auto error = least.choose({.exclude = exclude}, [&](int& number) {
-        const weir::view& v = *r.hub()->seen();
-        for (std::uint32_t i = 0; i < v.slots(); ++i)
-            if (v.is_member(i) && static_cast<weir::detail::record<int>&>(v.record(i)).backend == number)
-                chosen = v.id(i);
-    });
-    return error == weir::pick_error::none && least_of_all(r, chosen, exclude);
+    weir::pick_options options;
+    options.exclude = exclude;
+    const auto id = least.pick(options).id();
+    return least_of_all(r, id, exclude);
 }
 
 }  // namespace

@@ -52,24 +52,23 @@ public:
     /// twice. Nobody: all are at their limit, or loads have moved meanwhile.
     static constexpr std::size_t most_refused = 8;
     [[nodiscard]] found draw(std::uint64_t random, std::span<const std::uint32_t> refused) noexcept {
-        if ((random & 63) == 0) refresh_slot(static_cast<std::uint32_t>(detail::scale(random, places_.size())));
+        if ((random & 63) == 0) correct(static_cast<std::uint32_t>(detail::scale(random, places_.size())));
         return groups_.size() == 1 && refused.empty() ? draw_of_equals(random) : draw_of_all(random, refused);
     }
 
     /// Whether the backend still has as many leases as the index says.
     [[nodiscard]] bool agrees(const found& f) const noexcept { return load_now(f.slot) == f.load; }
 
-    /// Brings one slot, or all, up to date with the lease words. A slot that the snapshot does not have is nobody's.
+    /// Brings a slot up to date with its lease word. One that the snapshot does not have is nobody's.
     void refresh_slot(std::uint32_t slot) noexcept {
         if (slot >= places_.size()) return;
         const place p = places_[slot];
         if (p.group != place::nowhere)
             groups_[p.group].loads.refresh(p.rank, [&]() noexcept { return load_now(slot); });
     }
+    /// The same for all, where they differ.
     void refresh_all() noexcept {
-        for (const group& g : groups_)
-            for (std::uint32_t rank = 0; rank < g.slots.size(); ++rank)
-                if (g.loads.load(rank) != load_now(g.slots[rank])) refresh_slot(g.slots[rank]);
+        for (std::uint32_t slot = 0; slot < places_.size(); ++slot) correct(slot);
     }
 
 private:
@@ -105,6 +104,11 @@ private:
             for (const std::uint32_t slot : g.slots) loads.push_back(load_now(slot));
             g.loads = least_tree{loads};
         }
+    }
+
+    void correct(std::uint32_t slot) noexcept {
+        const place p = places_[slot];
+        if (p.group != place::nowhere && groups_[p.group].loads.load(p.rank) != load_now(slot)) refresh_slot(slot);
     }
 
     [[nodiscard]] std::uint32_t load_now(std::uint32_t slot) const noexcept {

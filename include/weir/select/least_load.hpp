@@ -19,9 +19,9 @@ namespace weir::inline WEIR_ABI {
 /// selector, bring up to date in O(log n); O(n) an update of members, weights or limits. Other metrics, pools of fewer
 /// than 32 or of more than 16 different weights, and picks to which 8 were refused: O(eligible), one cache line a backend.
 /// Memory: about 22 bytes a backend for the index, shared by all such selectors of a registry.
-/// Thread safety: a pick alone writes nothing that is shared. Starting and ending a lease writes the index: the line of
-/// the backend's leaf and those above it, the topmost shared by all (see least_tree). Threads that pick at once may
-/// choose the same backend; what an index says is held against the backend's own count.
+/// Thread safety: starting and ending a lease writes the index: the line of the backend's leaf and those above it, the
+/// topmost shared by all (see least_tree). A pick by itself writes it only where it finds it wrong: what the index says is
+/// held against the backend's own count. Threads that pick at once may choose the same backend.
 /// Bias: none; at rest the shares are the weights'.
 /// One backend: that one. None: the error.
 /// Source: nginx least_conn (connections / weight).

@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -56,6 +57,11 @@ struct consistent_hash_policy {
 
     [[nodiscard]] table build(const view& v, const before<table>* b, const state&) const {
         if (b != nullptr && b->members.mapping_version() == v.mapping_version()) return b->table;
+        return {make(members_of(v), b != nullptr ? b->table.mapping.get() : nullptr)};
+    }
+
+    /// All members, also those without a weight. Throws std::invalid_argument where one has no identity.
+    [[nodiscard]] static std::vector<hash_member> members_of(const view& v) {
         if (!v.all_have_identities())
             detail::reject("a hashing selector needs an identity for each backend: give the type identity(), or set "
                            "backend_options::identity");
@@ -63,9 +69,14 @@ struct consistent_hash_policy {
         members.reserve(v.size());
         for (std::uint32_t i = 0; i < v.slots(); ++i)
             if (v.is_member(i)) members.push_back({v.identity(i), v.weight(i), i});
+        return members;
+    }
+
+    /// The table of members, made of its predecessor (may be null) where such tables are.
+    [[nodiscard]] std::shared_ptr<const Table> make(std::span<const hash_member> members, const Table* previous) const {
         if constexpr (detail::is_made_of_previous<Table>)
-            if (b != nullptr) return {std::make_shared<const Table>(*b->table.mapping, members)};
-        return {std::make_shared<const Table>(members, options)};
+            if (previous != nullptr) return std::make_shared<const Table>(*previous, members);
+        return std::make_shared<const Table>(members, options);
     }
 
     template <class Accept>

@@ -2,7 +2,7 @@
 
 #include "catch.hpp"
 #include "statistics.hpp"
-#include "support/members.hpp"
+#include "support/member_list.hpp"
 
 #include <weir/hashing/dialects/nginx_consistent_hash.hpp>
 #include <weir/hashing/dialects/nginx_hash.hpp>

@@ -26,6 +26,8 @@ public:
     /// is not there, or that is the last.
     explicit memento_buckets(std::uint32_t size, std::span<const std::uint32_t> removed = {}) : size_{size} {
         detail::check_removed("memento_buckets", size, removed);
+        if (size > 0 && removed.size() == size)
+            detail::reject("memento_buckets: of " + std::to_string(size) + " buckets all are removed");
         for (const std::uint32_t b : removed) forget(b);
     }
 

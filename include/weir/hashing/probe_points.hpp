@@ -46,14 +46,14 @@ public:
     /// probe. `probe(i)` gives the i-th of k probes. Only if there are points.
     template <class Probe>
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t nearest(std::uint32_t k, Probe probe) const noexcept {
-        std::uint64_t least = ~std::uint64_t{0};
-        std::size_t best = size_;  // the first point, if all distances are 2^64 - 1
-        for (std::uint32_t i = 0; i < k; ++i) {
+        std::size_t best = behind(probe(0));
+        std::uint64_t least = distance(probe(0), best);
+        for (std::uint32_t i = 1; i < k; ++i) {
             const std::uint64_t from = probe(i);
             const std::size_t at = behind(from);
-            const std::uint64_t distance = hashes_[at] - from;  // around the circle, too
-            best = distance < least ? at : best;
-            least = (std::min)(distance, least);
+            const std::uint64_t here = distance(from, at);
+            best = here < least ? at : best;
+            least = (std::min)(here, least);
         }
         return indices_[best];
     }
@@ -70,14 +70,14 @@ public:
         for (std::uint32_t i = 0; i < k; ++i) {
             const std::uint64_t from = probe(i);
             const std::size_t at = behind(from);
-            cursors[i] = {from, hashes_[at] - from, at == size_ ? 0 : at};
+            cursors[i] = {from, distance(from, at), at == size_ ? 0 : at};
         }
         for (std::uint32_t step = 0; step < steps; ++step) {
             cursor& c = *std::min_element(cursors.begin(), cursors.begin() + k,
                                           [](const cursor& a, const cursor& b) { return a.distance < b.distance; });
             if (accept(indices_[c.at])) return step;
             c.at = c.at + 1 == size_ ? 0 : c.at + 1;
-            c.distance = hashes_[c.at] - c.from;
+            c.distance = distance(c.from, c.at);
         }
         return steps;
     }
@@ -85,6 +85,10 @@ public:
 private:
     static constexpr std::size_t ahead = 3;  // points of a bucket that are looked at without branches
 
+    /// From behind a hash to a point, around the circle: one at the hash itself is the furthest.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint64_t distance(std::uint64_t from, std::size_t to) const noexcept {
+        return hashes_[to] - from - 1;
+    }
     /// The first point behind a hash, `size()` standing for the first of all: through a bucket a point, as `circle` does.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::size_t behind(std::uint64_t hash) const noexcept {
         const std::uint32_t* const bucket = first_.data() + static_cast<std::size_t>(hash >> shift_);

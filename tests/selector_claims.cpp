@@ -103,6 +103,14 @@ TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::power_of_two{r}; });
     check([](servers& r) { return weir::choices{r, weir::peak_ewma{}}; });
     check([](servers& r) { return weir::ring_hash{r}; });
+    check([](servers& r) { return weir::nginx_hash{r}; });
+    check([](servers& r) { return weir::nginx_consistent_hash{r}; });
+    check([](servers& r) { return weir::haproxy_hash{r}; });
+    check([](servers& r) { return weir::haproxy_map{r}; });
+    check([](servers& r) { return weir::envoy_ring_hash{r}; });
+    check([](servers& r) { return weir::grpc_ring_hash{r}; });
+    check([](servers& r) { return weir::envoy_maglev{r}; });
+    check([](servers& r) { return weir::katran_maglev{r}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::ring_hash_policy{}}}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::round_robin_policy{}}}; });
 }

@@ -1,12 +1,14 @@
 #pragma once
 
-// Everything but what needs Boost (weir/asio/). To read in an hour: selector.hpp, select/round_robin.hpp,
+// Everything but what needs Boost (weir/asio/) or Nettle (select/ketama.hpp, hashing/functions/md5.hpp). To read in an hour: selector.hpp, select/round_robin.hpp,
 // select/choices.hpp, registry.hpp.
 
 #include "adapt/bounded_load.hpp"
 #include "condition.hpp"
 #include "fwd.hpp"
 #include "hash.hpp"
+#include "hashing/churn.hpp"
+#include "hashing/functions.hpp"
 #include "hashing/keyed_table.hpp"
 #include "hashing/ring_table.hpp"
 #include "identity.hpp"
@@ -19,7 +21,9 @@
 #include "random.hpp"
 #include "registry.hpp"
 #include "select/choices.hpp"
+#include "select/churn.hpp"
 #include "select/consistent_hash.hpp"
+#include "select/dialects.hpp"
 #include "select/least_load.hpp"
 #include "select/random.hpp"
 #include "select/round_robin.hpp"

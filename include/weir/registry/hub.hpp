@@ -86,6 +86,21 @@ public:
         deliver();
     }
 
+    /// Runs `edit(draft&)`, shows what is and what it would publish to `see(const view&, const view&)`, and takes all of
+    /// it back, also where one of them throws.
+    template <class F, class See>
+    void rehearse(F&& edit, See&& see) {
+        std::unique_ptr<draft> d;  // outlives the lock: destroying what it added runs foreign code
+        const std::vector<std::shared_ptr<attachment>> nobody;
+        const read_section section{readers};
+        const writer_lock lock{*this, "a rehearsal"};
+        d = std::make_unique<draft>(membership_, *current_, false);
+        const undo_on_throw undo{*d, nobody};
+        edit(*d);
+        trash none;
+        see(*current_, *d->make_view(none));
+    }
+
     /// Reads the current view under the writer's lock, or without it inside an update of this thread.
     template <class F>
     auto read(F&& f) const {

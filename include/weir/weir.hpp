@@ -8,6 +8,7 @@
 #include "fwd.hpp"
 #include "hash.hpp"
 #include "hashing/ring_table.hpp"
+#include "health/active_checker.hpp"
 #include "identity.hpp"
 #include "lease.hpp"
 #include "load/in_flight.hpp"

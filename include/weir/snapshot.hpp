@@ -111,7 +111,8 @@ public:
         const weir::conditions ignored = in_panic_ ? detail::of_health : weir::conditions{};
         eligible_.reserve(slots_);
         for (std::uint32_t i = 0; i < slots_; ++i) {
-            if (roster_->weights[i] == 0 || conditions_[i].without(ignored).exclude()) continue;  // a free slot has weight 0
+            if (roster_->weights[i] == 0 || conditions_[i].without(ignored).exclude())
+                continue;  // a free slot has weight 0
             eligible_.push_back(i);
             bits_[i / 64] |= std::uint64_t{1} << (i % 64);
             total_weight_ += roster_->weights[i];

@@ -7,6 +7,7 @@
 #include "condition.hpp"
 #include "fwd.hpp"
 #include "hash.hpp"
+#include "hashing/keyed_table.hpp"
 #include "hashing/ring_table.hpp"
 #include "health/active_checker.hpp"
 #include "identity.hpp"

@@ -46,6 +46,9 @@ set_tests_properties(house/floors_find_foreign PROPERTIES
 # The pages show only what is compiled and run.
 add_test(NAME house/docs COMMAND ${CMAKE_COMMAND} -D root=${PROJECT_SOURCE_DIR} -P ${CMAKE_CURRENT_SOURCE_DIR}/docs.cmake)
 
+# Each requirement that others' faults taught has its named tests.
+add_test(NAME house/hardening COMMAND ${CMAKE_COMMAND} -D root=${PROJECT_SOURCE_DIR} -P ${CMAKE_CURRENT_SOURCE_DIR}/hardening.cmake)
+
 # Each compile_fail/*.cpp is refused by the compiler, in the words that its `// expect:` lines give.
 separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${weir_stdlib_flag} ${CMAKE_CXX20_STANDARD_COMPILE_OPTION}")
 # Without source excerpts: the words must come from the diagnostic, not from the line it quotes.

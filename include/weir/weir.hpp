@@ -11,6 +11,7 @@
 #include "hashing/functions.hpp"
 #include "hashing/keyed_table.hpp"
 #include "hashing/ring_table.hpp"
+#include "health/active_checker.hpp"
 #include "identity.hpp"
 #include "lease.hpp"
 #include "load/in_flight.hpp"

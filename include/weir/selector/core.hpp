@@ -57,7 +57,6 @@ private:
         }
     }
 
-    static constexpr std::uint32_t own_stripes = 64;
     struct alignas(cache_line) stripe {
         std::atomic<std::uint64_t> counters[pick_reason_count + pick_error_count]{};
     };
@@ -104,7 +103,7 @@ public:
         const published_base* const p = current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
         std::uint32_t index = choice::nobody, bound = unlimited;
-        decide(*p, options, now, index, result.reason, bound);
+        decide(*p, options, now, section.stripe(), index, result.reason, bound);
         if (index >= p->slots) [[unlikely]]
             return fail(result, section.stripe(), why_nobody(*p, options));
         counters_.count(section.stripe(), result.reason);  // before the locked addition, behind which it would wait
@@ -113,7 +112,7 @@ public:
         if (r->leases.start() >= (std::min)(bound, lease_word::most_in_flight)) [[unlikely]] {
             r->leases.undo_start();
             counters_.count(section.stripe(), result.reason, ~std::uint64_t{0});  // back
-            r = pick_again(*p, options, now, result.reason);
+            r = pick_again(*p, options, now, section.stripe(), result.reason);
             if (r == nullptr) return fail(result, section.stripe(), pick_error::overloaded);
             counters_.count(section.stripe(), result.reason);
         }
@@ -128,7 +127,7 @@ public:
         const published_base* const p = current_.load(std::memory_order_seq_cst);
         std::uint32_t index = choice::nobody, bound = unlimited;
         pick_reason reason = pick_reason::chosen;
-        decide(*p, options, time_of(options), index, reason, bound);
+        decide(*p, options, time_of(options), section.stripe(), index, reason, bound);
         if (index >= p->slots) [[unlikely]]
             return why_nobody(*p, options);
         std::forward<F>(f)(*p->records[index]);
@@ -155,16 +154,17 @@ private:
 
     // The answer goes into scalars: a struct that two paths fill would live in memory.
     WEIR_ALWAYS_INLINE void decide(const published_base& p, const pick_options& options, std::chrono::nanoseconds now,
-                                   std::uint32_t& index, pick_reason& reason, std::uint32_t& bound) noexcept {
+                                   std::uint32_t stripe, std::uint32_t& index, pick_reason& reason,
+                                   std::uint32_t& bound) noexcept {
         if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
             index = c.index;
             reason = c.reason;
             bound = c.bound;
             if (index < p.slots) [[likely]]
                 return;
         }
-        const choice c = decide_among(p, options, now);
+        const choice c = decide_among(p, options, now, stripe);
         index = c.index;
         reason = c.reason;
         bound = c.bound;
@@ -175,10 +175,10 @@ private:
 
     // Makes a query of its own, so that the usual one never has to leave the registers.
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
-                                          std::chrono::nanoseconds now) noexcept {
+                                          std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
         if (p.members == nullptr || p.members->eligible().empty()) return {};
         const view& v = *p.members;
-        const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
+        const query q{options, seeded_ ? &random_ : nullptr, clock_, now, stripe};
         if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
         const accept_some accept{v, options.exclude};
@@ -190,9 +190,10 @@ private:
 
     /// Somebody took the last place between the choice and the reservation: choose again, a bounded number of times.
     WEIR_NEVER_INLINE record_base* pick_again(const published_base& p, const pick_options& options,
-                                              std::chrono::nanoseconds now, pick_reason& reason) noexcept {
+                                              std::chrono::nanoseconds now, std::uint32_t stripe,
+                                              pick_reason& reason) noexcept {
         for (int tries = 0; tries < 8; ++tries) {
-            const choice c = decide_among(p, options, now);
+            const choice c = decide_among(p, options, now, stripe);
             if (!c) return nullptr;
             record_base* const r = p.records[c.index];
             const std::uint32_t bound = (std::min)(c.bound, p.members->limit(c.index));

@@ -2,6 +2,7 @@
 
 #include "hash.hpp"
 #include "load/metric.hpp"
+#include "selector/counters.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -23,9 +24,6 @@ struct pick_options {
 
 namespace detail {
 inline constexpr pick_options no_options{};  // a constant, so that picks without options test none
-
-/// Threads whose stripe of something is their own alone; the others share one more.
-inline constexpr std::uint32_t own_stripes = 64;
 }  // namespace detail
 
 /// One pick as a policy sees it.

@@ -116,6 +116,9 @@ public:
         return cycle_->entries[cycle_->lead_in + detail::scale(random, cycle_->length)];
     }
 
+    /// Whether the two stand for one piece of memory.
+    [[nodiscard]] bool shares_entries(const rotation& other) const noexcept { return cycle_ == other.cycle_; }
+
     static constexpr std::uint32_t nobody = ~std::uint32_t{0};
 
 private:

@@ -33,7 +33,7 @@ enum class kind {
 // An entry says how to make a selector, and what kind it is.
 
 /// A selector made from a registry and `selector_options`.
-template <kind Kind, template <class> class Selector>
+template <kind Kind, template <class...> class Selector>
 struct plain {
     static constexpr kind is = Kind;
     template <class Backend>
@@ -73,9 +73,13 @@ struct adapted : Entry {
     }
 };
 
+template <class Backend>
+using per_thread_round_robin = weir::round_robin<Backend, weir::per_thread_cursor>;
+
 /// The one list. A new selector adds a line.
 using every_selector = std::tuple<                           //
     plain<kind::rotation, weir::round_robin>,                //
+    plain<kind::rotation, per_thread_round_robin>,           //
     plain<kind::draw, weir::random>,                         //
     plain<kind::load_aware, weir::least_connections>,        //
     plain<kind::load_aware, weir::power_of_two>,             //

@@ -97,6 +97,7 @@ void check(const Make& make) {
 
 TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::round_robin{r}; });
+    check([](servers& r) { return weir::round_robin<int, weir::per_thread_cursor>{r}; });
     check([](servers& r) { return weir::random{r}; });
     check([](servers& r) { return weir::random{r, weir::selector_options{.seed = 1}}; });
     check([](servers& r) { return weir::least_connections{r}; });

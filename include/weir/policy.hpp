@@ -2,6 +2,7 @@
 
 #include "hash.hpp"
 #include "load/metric.hpp"
+#include "selector/counters.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -30,8 +31,9 @@ class query {
 public:
     /// Made by selectors. Without `now` the clock is read when a policy asks.
     query(const pick_options& options, std::atomic<std::uint64_t>* seeded, detail::clock_function clock,
-          std::chrono::nanoseconds now = (std::chrono::nanoseconds::min)()) noexcept
-        : options_{options}, seeded_{seeded}, clock_{clock}, now_{now} {}
+          std::chrono::nanoseconds now = (std::chrono::nanoseconds::min)(),
+          std::uint32_t stripe = detail::own_stripes) noexcept
+        : options_{options}, seeded_{seeded}, clock_{clock}, now_{now}, stripe_{stripe} {}
 
     [[nodiscard]] bool has_key() const noexcept { return options_.key.has_value() || !options_.key_text.empty(); }
     /// The key; without one, the hash of its text.
@@ -56,11 +58,15 @@ public:
     }
     [[nodiscard]] const pick_options& options() const noexcept { return options_; }
 
+    /// Below `detail::own_stripes` a number that no other thread has while this pick runs; else one of those that share.
+    [[nodiscard]] std::uint32_t stripe() const noexcept { return stripe_; }
+
 private:
     const pick_options& options_;
     std::atomic<std::uint64_t>* seeded_;
     detail::clock_function clock_;
     std::chrono::nanoseconds now_;
+    std::uint32_t stripe_;
 };
 
 /// What a policy answers: an index of the view, or nobody.
@@ -154,7 +160,7 @@ concept chooses_noexcept = requires(const P& p, const view& v, const typename P:
 /// gives up returns nobody; a naive one that returns what is not acceptable is overruled. Either way a weighted draw
 /// over all that are acceptable decides.
 ///
-/// Models: round_robin_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
+/// Models: rotation_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
 /// adaptor bounded_load.
 template <class P>
 concept policy = std::copyable<P> && detail::has_table<P> && detail::has_state<P> && detail::can_make_state<P> &&

@@ -61,7 +61,7 @@ public:
         if (!usual_section::is_next(readers_, slot)) [[unlikely]]
             return choose_otherwise(options, f);
         const usual_section section{readers_, *slot};
-        return choose_in_section(options, f);
+        return choose_in_section(section.stripe(), options, f);
     }
 
     template <class F>
@@ -84,14 +84,14 @@ private:
     template <class F>
     WEIR_NEVER_INLINE pick_error choose_otherwise(const pick_options& options, F& f) {
         const read_section section{readers_};
-        return choose_in_section(options, f);
+        return choose_in_section(section.stripe(), options, f);
     }
 
     WEIR_ALWAYS_INLINE void pick_in(std::uint32_t stripe, picked& result, const pick_options& options) noexcept {
         const published_base& p = *current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
             if (c.index < p.slots) [[likely]]
                 return take(p, c, c.bound, stripe, result, options, now);
         }
@@ -99,7 +99,7 @@ private:
     }
     WEIR_NEVER_INLINE void pick_among(const published_base& p, std::uint32_t stripe, picked& result,
                                       const pick_options& options, std::chrono::nanoseconds now) noexcept {
-        const choice c = decide_among(p, options, now);
+        const choice c = decide_among(p, options, now, stripe);
         if (!c) return fail(result, stripe, why_nobody(p, options));
         take(p, c, (std::min)(c.bound, p.members->limit(c.index)), stripe, result, options, now);
     }
@@ -112,7 +112,7 @@ private:
         if (r->leases.start() >= (std::min)(bound, lease_word::most_in_flight)) [[unlikely]] {
             r->leases.undo_start();
             counters_.count(stripe, c.reason, ~std::uint64_t{0});  // back
-            r = pick_again(p, options, now, result.reason);
+            r = pick_again(p, options, now, stripe, result.reason);
             if (r == nullptr) return fail(result, stripe, pick_error::overloaded);
             counters_.count(stripe, result.reason);
         }
@@ -122,22 +122,22 @@ private:
     }
 
     template <class F>
-    WEIR_ALWAYS_INLINE pick_error choose_in_section(const pick_options& options, F& f) {
+    WEIR_ALWAYS_INLINE pick_error choose_in_section(std::uint32_t stripe, const pick_options& options, F& f) {
         const published_base& p = *current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
             if (c.index < p.slots) [[likely]] {
                 f(*p.records[c.index]);
                 return pick_error::none;
             }
         }
-        return choose_among(p, options, now, f);
+        return choose_among(p, options, now, stripe, f);
     }
     template <class F>
     WEIR_NEVER_INLINE pick_error choose_among(const published_base& p, const pick_options& options,
-                                              std::chrono::nanoseconds now, F& f) {
-        const choice c = decide_among(p, options, now);
+                                              std::chrono::nanoseconds now, std::uint32_t stripe, F& f) {
+        const choice c = decide_among(p, options, now, stripe);
         if (!c) return why_nobody(p, options);
         f(*p.records[c.index]);
         return pick_error::none;
@@ -163,15 +163,15 @@ private:
 
     // Makes a query of its own, so that the usual one never has to leave the registers.
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
-                                          std::chrono::nanoseconds now) noexcept {
+                                          std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
         if (p.members == nullptr || p.members->eligible().empty()) return {};
-        choice c = decide_calmly(p, *p.members, options, now);
+        choice c = decide_calmly(p, *p.members, options, now, stripe);
         if (p.members->in_panic()) c.reason = pick_reason::panic;
         return c;
     }
     choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
-                         std::chrono::nanoseconds now) noexcept {
-        const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
+                         std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+        const query q{options, seeded_ ? &random_ : nullptr, clock_, now, stripe};
         if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
         const accept_some accept{v, options.exclude};
@@ -183,9 +183,10 @@ private:
 
     /// Somebody took the last place between the choice and the reservation: choose again, a bounded number of times.
     WEIR_NEVER_INLINE record_base* pick_again(const published_base& p, const pick_options& options,
-                                              std::chrono::nanoseconds now, pick_reason& reason) noexcept {
+                                              std::chrono::nanoseconds now, std::uint32_t stripe,
+                                              pick_reason& reason) noexcept {
         for (int tries = 0; tries < 8; ++tries) {
-            const choice c = decide_among(p, options, now);
+            const choice c = decide_among(p, options, now, stripe);
             if (!c) return nullptr;
             record_base* const r = p.records[c.index];
             const std::uint32_t bound = (std::min)(c.bound, p.members->limit(c.index));

@@ -54,6 +54,10 @@ TEMPLATE_LIST_TEST_CASE("law 8: a history-free mapping is the same for any past 
                         every<kind::keyed>) {
     a_mapping_has_no_history<TestType>();
 }
+TEMPLATE_LIST_TEST_CASE("law 8: other mappings are the same after the same past, or given the other's state", "",
+                        every<kind::keyed>) {
+    a_mapping_follows_from_its_history<TestType>();
+}
 TEMPLATE_LIST_TEST_CASE("law 8: losing a backend moves exactly its keys, and they come back", "", every<kind::keyed>) {
     losing_a_backend_moves_exactly_its_keys<TestType>();
 }

@@ -28,6 +28,7 @@ enum class kind {
     draw,        ///< in proportion on average
     load_aware,  ///< in proportion at rest
     keyed,       ///< in proportion over identities
+    dialect,     ///< keyed by another program's rule: as even, and as calm when members change, as that rule is
 };
 
 // An entry says how to make a selector, and what kind it is.
@@ -39,6 +40,15 @@ struct plain {
     template <class Backend>
     static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
         return Selector<Backend>{r, {.seed = seed}};
+    }
+};
+
+/// `ip_hash`, with keys of its own.
+struct nginx_ip_hash {
+    static constexpr kind is = kind::dialect;
+    template <class Backend>
+    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+        return weir::ip_hash<Backend>{r, weir::ip_hash_order::by_identity, {.seed = seed}};
     }
 };
 
@@ -86,6 +96,7 @@ using every_selector = std::tuple<                           //
     choices_of<weir::peak_ewma, 2>,                          //
     choices_of<weir::in_flight, 3>,                          //
     hash_by<weir::ring_table>,                               //
+    nginx_ip_hash,                                           //
     adapted<weir::bounded_load, hash_by<weir::ring_table>>,  //
     adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>>;
 
@@ -109,7 +120,7 @@ struct subject {
     /// The options of the n-th pick: with a key of its own where keys count.
     [[nodiscard]] weir::pick_options nth(std::uint64_t n, std::span<const weir::backend_id> exclude = {}) const {
         weir::pick_options o;
-        if (is == kind::keyed) o.key = n;
+        if (is == kind::keyed || is == kind::dialect) o.key = n;
         o.exclude = exclude;
         return o;
     }
@@ -976,7 +987,7 @@ inline void the_largest_weights_are_exact_or_refused(const subject& entry) {
     constexpr auto most = weir::weight::max;
     const weights w{most, 1, most, 0};
     pool p{w};
-    if (entry.is == kind::keyed) {
+    if (entry.is == kind::keyed || entry.is == kind::dialect) {
         CHECK_THROWS_AS(entry.make(p.registry, 1), std::invalid_argument);
     } else {
         const auto selector = entry.make(p.registry, 1);

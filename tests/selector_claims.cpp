@@ -104,6 +104,7 @@ TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::power_of_two{r}; });
     check([](servers& r) { return weir::choices{r, weir::peak_ewma{}}; });
     check([](servers& r) { return weir::ring_hash{r}; });
+    check([](servers& r) { return weir::ip_hash{r}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::ring_hash_policy{}}}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::round_robin_policy{}}}; });
 }

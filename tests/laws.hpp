@@ -28,6 +28,7 @@ enum class kind {
     draw,        ///< in proportion on average
     load_aware,  ///< in proportion at rest
     keyed,       ///< in proportion over identities
+    dialect,     ///< keyed by another program's rule: as even, and as calm when members change, as that rule is
 };
 
 // An entry says how to make a selector, and what kind it is.
@@ -39,6 +40,15 @@ struct plain {
     template <class Backend>
     static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
         return Selector<Backend>{r, {.seed = seed}};
+    }
+};
+
+/// `ip_hash`, with keys of its own.
+struct nginx_ip_hash {
+    static constexpr kind is = kind::dialect;
+    template <class Backend>
+    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+        return weir::ip_hash<Backend>{r, weir::ip_hash_order::by_identity, {.seed = seed}};
     }
 };
 
@@ -92,22 +102,24 @@ template <class Backend>
 using per_thread_round_robin = weir::round_robin<Backend, weir::per_thread_cursor>;
 
 /// The one list. A new selector adds a line.
-using every_selector = std::tuple<                                                   //
-    plain<kind::rotation, weir::round_robin>,                                        //
-    plain<kind::rotation, per_thread_round_robin>, plain<kind::draw, weir::random>,  //
-    plain<kind::load_aware, weir::least_connections>,                                //
-    plain<kind::load_aware, weir::power_of_two>,                                     //
-    choices_of<weir::peak_ewma, 2>,                                                  //
-    choices_of<weir::in_flight, 3>,                                                  //
-    hash_by<weir::ring_table>,                                                       //
-    hash_by<weir::maglev_table>,                                                     //
-    hash_by<weir::rendezvous_table>,                                                 //
-    hash_by<weir::jump_table>,                                                       //
-    hash_by<weir::multi_probe_table>,                                                //
-    hash_by<weir::anchor_table>,                                                     //
-    hash_by<weir::memento_table>,                                                    //
-    adapted<weir::bounded_load, hash_by<weir::ring_table>>,                          //
-    adapted<weir::bounded_load, hash_by<weir::anchor_table>>,                        //
+using every_selector = std::tuple<                             //
+    plain<kind::rotation, weir::round_robin>,                  //
+    plain<kind::rotation, per_thread_round_robin>,             //
+    plain<kind::draw, weir::random>,                           //
+    plain<kind::load_aware, weir::least_connections>,          //
+    plain<kind::load_aware, weir::power_of_two>,               //
+    choices_of<weir::peak_ewma, 2>,                            //
+    choices_of<weir::in_flight, 3>,                            //
+    hash_by<weir::ring_table>,                                 //
+    hash_by<weir::maglev_table>,                               //
+    hash_by<weir::rendezvous_table>,                           //
+    hash_by<weir::jump_table>,                                 //
+    hash_by<weir::multi_probe_table>,                          //
+    hash_by<weir::anchor_table>,                               //
+    hash_by<weir::memento_table>,                              //
+    nginx_ip_hash,                                             //
+    adapted<weir::bounded_load, hash_by<weir::ring_table>>,    //
+    adapted<weir::bounded_load, hash_by<weir::anchor_table>>,  //
     adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>>;
 
 /// An entry without its type, so that laws are compiled once, and not for each selector.
@@ -133,7 +145,7 @@ struct subject {
     /// The options of the n-th pick: with a key of its own where keys count.
     [[nodiscard]] weir::pick_options nth(std::uint64_t n, std::span<const weir::backend_id> exclude = {}) const {
         weir::pick_options o;
-        if (is == kind::keyed) o.key = n;
+        if (is == kind::keyed || is == kind::dialect) o.key = n;
         o.exclude = exclude;
         return o;
     }

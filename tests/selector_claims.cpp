@@ -118,6 +118,7 @@ TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::multi_probe{r}; });
     check([](servers& r) { return weir::anchor{r}; });
     check([](servers& r) { return weir::memento{r}; });
+    check([](servers& r) { return weir::ip_hash{r}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::ring_hash_policy{}}}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::round_robin_policy{}}}; });
 }

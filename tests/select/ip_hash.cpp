@@ -131,14 +131,13 @@ TEST_CASE("after 21 candidates that are out the backends take turns") {
     std::map<int, int> counts;
     for (int i = 0; i < 300; ++i) {
         const auto lease = balancer.pick({.key_text = "172.16." + std::to_string(i % 250) + ".1"});
-        CHECK(lease.reason() == pick_reason::rerouted);
         ++counts[*lease];
     }
     CHECK(counts.size() == 3);
+    CHECK(balancer.counts()[pick_reason::rerouted] + balancer.counts()[pick_reason::chosen] == 300);
     // Whoever finds one by hash, with probability 21 x 3 / 400, adds to the spread of the turns.
     for (const auto& [backend, count] : counts)
         CHECK(std::abs(count - 100) <= 1 + weir_test::five_sigma(300, 21.0 * 3 / 400));
-    CHECK(balancer.counts()[pick_reason::fallback] == 0);
 }
 
 TEST_CASE("without an address it draws by weight") {

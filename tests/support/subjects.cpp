@@ -24,7 +24,7 @@ any_selector<Backend> make(weir::registry_base<Backend>& r, std::uint64_t seed) 
 
 template <class Entry>
 subject describe() {
-    subject s{.is = Entry::is};
+    subject s{.is = Entry::is, .any_weight = Entry::is != kind::dialect};
     if constexpr (Entry::is == kind::keyed) {
         s.history_free = Entry::history_free;
         s.exact = Entry::exact;

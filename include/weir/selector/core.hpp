@@ -10,9 +10,7 @@
 #include <memory>
 #include <optional>
 
-namespace weir::inline WEIR_ABI {
-
-namespace detail {
+namespace weir::inline WEIR_ABI::detail {
 
 /// Everything that selectors share, written once: publication, the predicate, verification, rescue, errors, limits.
 template <class Policy>
@@ -83,18 +81,26 @@ private:
     WEIR_ALWAYS_INLINE void pick_in(std::uint32_t stripe, picked& result, const pick_options& options) noexcept {
         const published_base& p = *current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
-        choice c;
-        if (p.plain && options.exclude.empty()) [[likely]]
-            c = choose_plainly(p, query{options, nullptr, clock_, now});
-        if (c.index >= p.slots) [[unlikely]] {
-            c = decide_among(p, options, now);
-            if (!c) return fail(result, stripe, why_nobody(p, options));
+        if (p.plain && options.exclude.empty()) [[likely]] {
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            if (c.index < p.slots) [[likely]]
+                return take(p, c, c.bound, stripe, result, options, now);
         }
+        pick_among(p, stripe, result, options, now);
+    }
+    WEIR_NEVER_INLINE void pick_among(const published_base& p, std::uint32_t stripe, picked& result,
+                                      const pick_options& options, std::chrono::nanoseconds now) noexcept {
+        const choice c = decide_among(p, options, now);
+        if (!c) return fail(result, stripe, why_nobody(p, options));
+        take(p, c, (std::min)(c.bound, p.members->limit(c.index)), stripe, result, options, now);
+    }
+    /// Reserves what was chosen, or chooses again.
+    WEIR_ALWAYS_INLINE void take(const published_base& p, const choice& c, std::uint32_t bound, std::uint32_t stripe,
+                                 picked& result, const pick_options& options, std::chrono::nanoseconds now) noexcept {
+        record_base* r = p.records[c.index];
         result.reason = c.reason;
         counters_.count(stripe, c.reason);  // before the locked addition, behind which it would wait
-        record_base* r = p.records[c.index];
-        if (!p.plain) c.bound = (std::min)(c.bound, p.members->limit(c.index));
-        if (r->leases.start() >= (std::min)(c.bound, lease_word::most_in_flight)) [[unlikely]] {
+        if (r->leases.start() >= (std::min)(bound, lease_word::most_in_flight)) [[unlikely]] {
             r->leases.undo_start();
             counters_.count(stripe, c.reason, ~std::uint64_t{0});  // back
             r = pick_again(p, options, now, result.reason);
@@ -202,5 +208,4 @@ private:
     pick_counters counters_;
 };
 
-}  // namespace detail
-}  // namespace weir::inline WEIR_ABI
+}  // namespace weir::inline WEIR_ABI::detail

@@ -108,7 +108,9 @@ using every_selector = std::tuple<                             //
     plain<kind::draw, weir::random>,                           //
     plain<kind::load_aware, weir::least_connections>,          //
     plain<kind::load_aware, weir::power_of_two>,               //
-    choices_of<weir::peak_ewma, 2>,                            //
+    choices_of<weir::ewma, 2>,                                 //
+    plain<kind::load_aware, weir::p2c_peak_ewma>,              //
+    plain<kind::load_aware, weir::least_response_time>,        //
     choices_of<weir::in_flight, 3>,                            //
     hash_by<weir::ring_table>,                                 //
     hash_by<weir::maglev_table>,                               //

@@ -102,7 +102,9 @@ TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::random{r, weir::selector_options{.seed = 1}}; });
     check([](servers& r) { return weir::least_connections{r}; });
     check([](servers& r) { return weir::power_of_two{r}; });
-    check([](servers& r) { return weir::choices{r, weir::peak_ewma{}}; });
+    check([](servers& r) { return weir::p2c_peak_ewma{r}; });
+    check([](servers& r) { return weir::choices{r, weir::ewma{}}; });
+    check([](servers& r) { return weir::least_response_time{r}; });
     check([](servers& r) { return weir::ring_hash{r}; });
     check([](servers& r) { return weir::nginx_hash{r}; });
     check([](servers& r) { return weir::nginx_consistent_hash{r}; });

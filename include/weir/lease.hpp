@@ -1,9 +1,9 @@
 #pragma once
 
+#include "detail/between.hpp"
 #include "detail/record.hpp"
 
 #include <chrono>
-#include <cstdint>
 #include <utility>
 
 namespace weir::inline WEIR_ABI {
@@ -18,31 +18,22 @@ struct picked {
     static constexpr std::chrono::nanoseconds untimed{(std::chrono::nanoseconds::min)()};
 
     record_base* record = nullptr;
+    metric_cell* metrics = nullptr;  // those that were told of the start, and are told of the end
     std::chrono::nanoseconds started = untimed;
     pick_reason reason = pick_reason::chosen;
     pick_error error = pick_error::none;
 };
 
-/// From one reading of a clock to another: not negative, and without overflow whatever the clock says.
-[[nodiscard]] constexpr std::chrono::nanoseconds between(std::chrono::nanoseconds from,
-                                                         std::chrono::nanoseconds to) noexcept {
-    if (to <= from) return std::chrono::nanoseconds{0};
-    const auto elapsed = static_cast<std::uint64_t>(to.count()) - static_cast<std::uint64_t>(from.count());
-    constexpr auto most = static_cast<std::uint64_t>((std::chrono::nanoseconds::max)().count());
-    return std::chrono::nanoseconds{static_cast<std::int64_t>(elapsed < most ? elapsed : most)};
-}
+inline constexpr std::chrono::nanoseconds unmeasured{-1};  // measure it; any other latency below 0 stays unknown
 
-WEIR_NEVER_INLINE inline void feed_metrics(record_base& r, metric_cell* cell, outcome how,
-                                           std::chrono::nanoseconds started,
-                                           std::chrono::nanoseconds latency) noexcept {
+WEIR_NEVER_INLINE inline void end_metrics(const record_base& r, metric_cell* cell, outcome how,
+                                          std::chrono::nanoseconds started, std::chrono::nanoseconds latency) noexcept {
     std::chrono::nanoseconds now{0};
-    for (const metric_cell* c = cell; c != nullptr; c = c->next)
-        if (c->timed) {
-            now = r.clock();
-            break;
-        }
-    if (latency.count() < 0 && started != picked::untimed) latency = between(started, now);
-    for (; cell != nullptr; cell = cell->next) cell->on_end(how, latency, now);
+    if (started != picked::untimed) {
+        now = r.clock();
+        if (latency == unmeasured) latency = between(started, now);
+    }
+    for (; cell != nullptr; cell = cell->next) cell->on_end(how, latency, now, started);
 }
 
 }  // namespace detail
@@ -61,13 +52,13 @@ public:
         : picked_{std::exchange(other.picked_, {})}, completed_{std::exchange(other.completed_, {})} {}
     lease& operator=(lease&& other) noexcept {
         if (this != &other) {
-            finish(outcome::cancelled, unmeasured);
+            finish(outcome::cancelled, detail::unmeasured);
             picked_ = std::exchange(other.picked_, {});
             completed_ = std::exchange(other.completed_, {});
         }
         return *this;
     }
-    ~lease() { finish(outcome::cancelled, unmeasured); }
+    ~lease() { finish(outcome::cancelled, detail::unmeasured); }
 
     /// True while it holds a backend.
     [[nodiscard]] explicit operator bool() const noexcept { return picked_.record != nullptr; }
@@ -87,29 +78,23 @@ public:
     /// Ends the lease. The latency is the time since the pick, where a metric asked for it. Does nothing to an empty one.
     void complete(outcome how) noexcept {
         completed_ = id();
-        finish(how, unmeasured);
+        finish(how, detail::unmeasured);
     }
     /// The same with the caller's own measurement; a negative latency counts as unknown.
     void complete(outcome how, std::chrono::nanoseconds latency) noexcept {
         completed_ = id();
-        if (latency.count() < 0) {
-            picked_.started = detail::picked::untimed;
-            latency = unmeasured;
-        }
-        finish(how, latency);
+        finish(how, latency.count() < 0 ? (std::chrono::nanoseconds::min)() : latency);
     }
 
 private:
     template <class, class>
     friend class basic_selector;
 
-    static constexpr std::chrono::nanoseconds unmeasured{-1};
-
     WEIR_ALWAYS_INLINE void finish(outcome how, std::chrono::nanoseconds latency) noexcept {
         detail::record_base* const r = std::exchange(picked_.record, nullptr);
         if (r == nullptr) return;
-        if (auto* const metrics = r->metrics.load(std::memory_order_acquire); metrics != nullptr) [[unlikely]]
-            detail::feed_metrics(*r, metrics, how, picked_.started, latency);
+        if (picked_.metrics != nullptr) [[unlikely]]
+            detail::end_metrics(*r, picked_.metrics, how, picked_.started, latency);
         if (r->leases.end(how)) [[unlikely]]
             r->dispose();
     }

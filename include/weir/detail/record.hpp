@@ -142,9 +142,11 @@ struct metric_cell {
     metric_cell* next = nullptr;
     const void* pool = nullptr;  ///< which metric of which registry
     bool timed = false;          ///< wants to know when a lease started
-    virtual void on_start() noexcept {}
+    /// Each lease that starts ends once, with the same `started`: a time only if some metric of the list is timed.
+    virtual void on_start(std::chrono::nanoseconds) noexcept {}
     /// `latency` is negative if nobody measured it.
-    virtual void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now) noexcept = 0;
+    virtual void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
+                        std::chrono::nanoseconds started) noexcept = 0;
     virtual void on_eligible(bool eligible) noexcept = 0;
     virtual ~metric_cell() = default;
     metric_cell() = default;

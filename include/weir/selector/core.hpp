@@ -118,7 +118,7 @@ private:
         }
         result.record = r;
         if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
-            result.started = start_metrics(metrics, now);
+            start_metrics(result, metrics, now);
     }
 
     template <class F>
@@ -201,16 +201,13 @@ private:
         return p.members == nullptr ? pick_error::empty : detail::why_nobody(*p.members, options);
     }
 
-    /// Tells the metrics; returns when the lease started if one of them wants to know.
-    WEIR_NEVER_INLINE std::chrono::nanoseconds start_metrics(metric_cell* metrics,
-                                                             std::chrono::nanoseconds now) noexcept {
-        bool wanted = false;
-        for (; metrics != nullptr; metrics = metrics->next) {
-            wanted = wanted || metrics->timed;
-            metrics->on_start();
-        }
-        if (!wanted) return picked::untimed;
-        return now != picked::untimed ? now : clock_();
+    /// Tells the metrics, and notes when the lease started if one of them wants to know.
+    WEIR_NEVER_INLINE void start_metrics(picked& result, metric_cell* metrics, std::chrono::nanoseconds now) noexcept {
+        result.metrics = metrics;
+        bool timed = false;
+        for (const metric_cell* cell = metrics; cell != nullptr; cell = cell->next) timed = timed || cell->timed;
+        if (timed) result.started = now != picked::untimed ? now : clock_();
+        for (; metrics != nullptr; metrics = metrics->next) metrics->on_start(result.started);
     }
 
     const Policy policy_;

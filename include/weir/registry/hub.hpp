@@ -62,6 +62,7 @@ public:
             // A backend whose last lease ends in here is destroyed when the section ends: after the lock is released.
             const read_section section{readers};
             const writer_lock lock{*this, "an update"};
+            if (current_ == nullptr) return;  // the registry is gone
             d = std::make_unique<draft>(membership_, *current_, !observers_->empty());
             const undo_on_throw undo{*d, attached};
             edit(*d);
@@ -112,6 +113,16 @@ public:
         fresh->commit(none);
         attached_.push_back(fresh);
         return fresh;
+    }
+
+    /// Lets every lease feed `m`, for whoever watches without choosing. Null once the registry is gone.
+    template <stateful_metric M>
+    std::shared_ptr<metric_pool_of<M>> use_metric(const M& m) {
+        const writer_lock lock{*this, "watching"};
+        if (current_ == nullptr) return nullptr;
+        auto pool = metrics_.use(m);
+        give_cells_to_all();
+        return pool;
     }
 
     std::shared_ptr<const observer> observe(observer f) {

@@ -23,6 +23,11 @@ TEST_CASE("a clock that steps back costs no time, and what it gains afterwards c
     CHECK(time.at(1s) == 6s);
     CHECK(time.at(-3600s) == 6s);
     CHECK(time.at(-3590s) == 16s);
+    // Late by less than a second is no step: nothing is counted twice.
+    CHECK(time.at(-3590s - 999ms) == 16s);
+    CHECK(time.at(-3589s) == 17s);
+    CHECK(time.at(-3590s) == 17s);
+    CHECK(time.at(-3589s) == 18s);
 }
 
 TEST_CASE("the widest jumps stay finite, and a duration can still be added") {
@@ -35,6 +40,8 @@ TEST_CASE("the widest jumps stay finite, and a duration can still be added") {
         CHECK(now >= 0s);
         CHECK(now <= elapsed_time::longest);
         CHECK(elapsed_time::after(now, 300s) == now + 300s);
-        CHECK(elapsed_time::after(now, most) == elapsed_time::never);
+        CHECK(elapsed_time::after(most, now + 1ns) == elapsed_time::never);
+        CHECK(elapsed_time::after(least, most) == -1ns);  // readings may be negative
+        CHECK(elapsed_time::after(-5s, 3s) == -2s);
     }
 }

@@ -140,7 +140,8 @@ private:
         state.reached.store(0, std::memory_order_relaxed);
         const conditions now = d.conditions_of(r.id);
         const bool on_trial = one.rule == outlier_rule::trial;
-        if (now.exclude() || weight_of(d, r.id) == 0) return;  // out already: nothing to gain
+        // Out already: nothing to gain. A failed trial counts all the same.
+        if (now.has(options_.condition) || (!on_trial && (now.exclude() || weight_of(d, r.id) == 0))) return;
         const bool last = pool.full() <= (pool.is_full(now, weight_of(d, r.id)) ? 1u : 0u);
         const std::uint64_t out = pool.ejected() + pool.half_open() + (now.has(condition::half_open) ? 0 : 1);
         one.refused = last || out > cap(pool);

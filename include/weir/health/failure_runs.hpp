@@ -17,7 +17,7 @@ namespace weir::inline WEIR_ABI {
 /// Rule: a success ends all runs. Any failure lengthens the run of failures; gateway_failure, timeout and connect_failure
 /// lengthen that of gateway failures, connect_failure alone that of connect failures, and a failure that is not of its
 /// kind ends a run. Cancelled leases say nothing. A run that reaches its threshold, or a multiple, raises the alarm.
-/// Becoming eligible starts all runs at 0.
+/// Becoming eligible, or the end of a trial, starts all runs at 0.
 /// Trial: armed by the detector before it publishes condition::half_open. One lease at a time decides: each success
 /// counts towards `trial_requests`, the first failure closes the backend at once, for every selector, without a
 /// publication. Leases from before the ejection do not count: a trial's first lease waits until they have ended.
@@ -57,10 +57,7 @@ public:
         std::atomic<std::uint32_t>* half_open_limit = nullptr;  // of the record; set before the trial is armed
     };
 
-    void join(pool&, state& s) const noexcept {
-        for (auto& run : s.runs) run.store(0, std::memory_order_relaxed);
-        s.reached.store(0, std::memory_order_relaxed);
-    }
+    void join(pool&, state& s) const noexcept { start_afresh(s); }
     void leave(pool&, state&) const noexcept {}
 
     void on_start(pool&, state& s) const noexcept {
@@ -95,8 +92,9 @@ public:
         half_open_limit.store(1, std::memory_order_relaxed);
         s.trial.store(trial::armed, std::memory_order_release);
     }
-    /// True if there was one.
+    /// Runs start at 0 after it. True if there was one.
     static bool trial_end(state& s) noexcept {
+        start_afresh(s);
         return s.trial.exchange(trial::none, std::memory_order_relaxed) != trial::none;
     }
 
@@ -104,6 +102,10 @@ public:
     bool operator==(const failure_runs&) const = default;
 
 private:
+    static void start_afresh(state& s) noexcept {
+        for (auto& run : s.runs) run.store(0, std::memory_order_relaxed);
+        s.reached.store(0, std::memory_order_relaxed);
+    }
     static bool advance(state& s, trial from, trial to) noexcept {
         return s.trial.compare_exchange_strong(from, to, std::memory_order_acq_rel);
     }

@@ -32,8 +32,8 @@ namespace weir::inline WEIR_ABI {
 /// do reads three words; a sweep costs O(n log n), and one update of the registry where something changes.
 /// Thread safety: all members from any thread, also in observers, but no poll inside an update of the registry. A poll
 /// that finds another one running leaves its work to that one.
-/// Time: `now` is a reading of the registry's clock. While it is behind an earlier one, no time passes; a jump ahead ends
-/// ejections, and the trials decide.
+/// Time: `now` is a reading of the registry's clock. A step back takes no time; a jump ahead ends ejections, and the
+/// trials decide.
 /// Lifetime: may outlive its registry. When it goes, so do its ejections; its counters stay with the backends.
 /// Source: Envoy's outlier detection; nginx's max_fails (a live request probes).
 class outlier_detector {
@@ -59,9 +59,12 @@ public:
     /// Does what is due: ejects, ends ejections and trials, sweeps. The first poll starts the interval. True if it
     /// changed the registry. Throws what an update throws; then nothing has changed, and the next poll tries again.
     bool poll(std::chrono::nanoseconds now) {
-        const bool early = now.count() >= last_.load(std::memory_order_relaxed) &&
-                           now.count() < due_.load(std::memory_order_relaxed);
-        if (early && !pending()) return false;
+        const std::chrono::nanoseconds last{last_.load(std::memory_order_relaxed)};
+        const bool goes_on = now >= last || detail::elapsed_time::is_late(last, now);
+        if (goes_on && now < due() && !pending()) {
+            if (now > last) last_.store(now.count(), std::memory_order_relaxed);  // where a step back would begin
+            return false;
+        }
         if (polls_.fetch_add(1, std::memory_order_acq_rel) != 0) return false;
         give_up_on_throw guard{*this};
         bool changed = false;
@@ -131,7 +134,10 @@ private:
         detail::ejection_round round{options_, pool_.get()};
         {
             const std::scoped_lock lock{mutex_};
-            read([&](const view& v) { ledger_.look(v, round, elapsed_.at(now)); });
+            if (const auto last = last_.load(std::memory_order_relaxed); last != unread)
+                elapsed_.at(std::chrono::nanoseconds{last});
+            const auto time = elapsed_.at(now);
+            read([&](const view& v) { ledger_.look(v, round, time); });
         }
         if (!round.requests.empty()) hub_->update([&](detail::draft& d) { round.decide(d); });
         const std::scoped_lock lock{mutex_};
@@ -160,9 +166,9 @@ private:
     const std::shared_ptr<failure_runs::alarm> alarm_;
     const std::shared_ptr<detail::metric_pool_of<failure_runs>> pool_;
     std::atomic<std::uint32_t> polls_{0};
-    std::atomic<std::int64_t> last_{(std::numeric_limits<std::int64_t>::min)()};
-    std::atomic<std::int64_t> due_{(std::numeric_limits<std::int64_t>::min)()};
-    detail::elapsed_time elapsed_;  // whose turn it is to poll, alone
+    static constexpr std::int64_t unread = (std::numeric_limits<std::int64_t>::min)();
+    std::atomic<std::int64_t> last_{unread}, due_{unread};  // readings of the clock
+    detail::elapsed_time elapsed_;                          // whose turn it is to poll, alone
     mutable std::mutex mutex_;
     detail::outlier_ledger ledger_;  // changed by that one alone, under the mutex
 };

@@ -104,11 +104,15 @@ public:
         return *records_[index];
     }
 
+    /// Some of the members only, see view_part: what is counted over the whole registry does not fit.
+    [[nodiscard]] bool is_part() const noexcept { return part_; }
+
     /// Made by the registry.
-    view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version)
+    view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version,
+         bool part = false)
         : roster_{std::move(roster)}, records_{roster_->records.data()}, weights_{roster_->weights.data()},
           conditions_{std::move(conditions)}, version_{version},
-          slots_{static_cast<std::uint32_t>(roster_->records.size())}, limited_{roster_->limited != 0},
+          slots_{static_cast<std::uint32_t>(roster_->records.size())}, limited_{roster_->limited != 0}, part_{part},
           bits_((roster_->records.size() + 63) / 64) {
         eligible_.reserve(slots_);
         for (std::uint32_t i = 0; i < slots_; ++i) {
@@ -134,6 +138,7 @@ private:
     std::uint32_t slots_;
     bool equal_weights_ = true;
     bool limited_;
+    bool part_;
     std::vector<std::uint32_t> eligible_;
     std::vector<std::uint64_t> bits_;
 };

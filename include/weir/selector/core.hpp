@@ -176,16 +176,22 @@ private:
     // Makes a query of its own, so that the usual one never has to leave the registers.
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
                                           std::chrono::nanoseconds now) noexcept {
-        if (p.members == nullptr || p.members->eligible().empty()) return {};
+        if (p.members == nullptr) return {};
         const view& v = *p.members;
+        if (v.eligible().empty() && !keeps_sessions<Policy>) return {};
         const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
         if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
         const accept_some accept{v, options.exclude};
         if (const choice c = policy_.choose(v, static_cast<const published&>(p).contents, state_, q, accept);
-            c && accept(c.index))
+            c && (accept(c.index) || is_kept(c, accept)))
             return c;
         return rescue(v, q, accept);
+    }
+
+    static bool is_kept(const choice& c, const accept_some& accept) noexcept {
+        if constexpr (!keeps_sessions<Policy>) return false;
+        return c.reason == pick_reason::sticky && accept.for_session(c.index);
     }
 
     /// Somebody took the last place between the choice and the reservation: choose again, a bounded number of times.

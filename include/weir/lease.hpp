@@ -4,6 +4,8 @@
 #include "detail/record.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace weir::inline WEIR_ABI {
@@ -70,6 +72,8 @@ public:
     [[nodiscard]] Backend* operator->() const noexcept { return &**this; }
     /// The backend's id, also after completion: to exclude it from the next attempt. An id of nobody if there was none.
     [[nodiscard]] backend_id id() const noexcept { return picked_.record != nullptr ? picked_.record->id : completed_; }
+    /// The backend's identity as the registry knows it; empty without one. Only while it holds a backend.
+    [[nodiscard]] std::string_view identity() const noexcept { return picked_.record->identity; }
     /// Why it is this backend; meaningful also after completion.
     [[nodiscard]] pick_reason reason() const noexcept { return picked_.reason; }
     /// Why there is none; `none` for a lease that has or had a backend.

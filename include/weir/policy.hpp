@@ -20,6 +20,7 @@ struct pick_options {
     std::string_view key_text = {};                    ///< the key as text, for dialects that hash it; empty: no key
     std::span<const backend_id> exclude = {};          ///< never these: an array or vector, or {&id, 1} for one
     std::optional<std::chrono::nanoseconds> now = {};  ///< since the epoch of the registry's clock; saves reading it
+    std::string_view session = {};                     ///< the token that the client brings, for the adaptor `sticky`
 };
 
 namespace detail {
@@ -103,6 +104,12 @@ public:
         return view_.is_eligible(index) && !excluded(index) &&
                (!view_.limited() || view_.in_flight(index) < view_.limit(index));
     }
+    /// A session may also stay on a backend that is draining; all else holds.
+    [[nodiscard]] bool for_session(std::uint32_t index) const noexcept {
+        return view_.is_member(index) && view_.weight(index) > 0 &&
+               !view_.conditions(index).without(condition::draining).exclude() && !excluded(index) &&
+               view_.in_flight(index) < view_.limit(index);
+    }
     [[nodiscard]] bool excluded(std::uint32_t index) const noexcept {
         for (const backend_id id : exclude_)
             if (id.slot == index && view_.id(index) == id) return true;
@@ -173,6 +180,14 @@ namespace detail {
 template <class P>
 inline constexpr bool reads_clock = [] {
     if constexpr (requires { P::timed; }) return bool{P::timed};
+    return false;
+}();
+
+/// A policy that may keep a session on a draining backend says so by `static constexpr bool keeps_sessions`: it is asked
+/// even where nobody is eligible, and a choice for pick_reason::sticky may be one that drains.
+template <class P>
+inline constexpr bool keeps_sessions = [] {
+    if constexpr (requires { P::keeps_sessions; }) return bool{P::keeps_sessions};
     return false;
 }();
 

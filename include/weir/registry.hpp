@@ -188,7 +188,7 @@ private:
                 .conditions = v.conditions(i),
                 .eligible = v.weight(i) != 0 && !v.conditions(i).exclude(),
                 .in_flight = v.in_flight(i),
-                .max_in_flight = v.limit(i),
+                .max_in_flight = v.max_in_flight(i),
                 .priority = v.priority(i),
                 .zone = std::string{v.zone(i)},
                 .outcomes = v.record(i).leases.counts()};

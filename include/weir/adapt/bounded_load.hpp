@@ -59,7 +59,9 @@ struct bounded_load {
             total -= v.in_flight(i);
             weight -= v.weight(i);
         });
-        if (const choice c = choose_below(v, t, s, q, accept, total, weight)) return c;
+        // The total is of the whole registry: a part of it counts for itself.
+        if (!v.is_part())
+            if (const choice c = choose_below(v, t, s, q, accept, total, weight)) return c;
         // The total lags behind picks that have reserved and not yet been added, and knows nothing of limits: count anew,
         // of the same words that the bound is held against, what may be chosen. Then somebody has room, unless others take
         // it in between.

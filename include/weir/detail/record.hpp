@@ -29,9 +29,10 @@ struct outcome_counts {
     std::uint64_t timeout = 0;
     std::uint64_t connect_failure = 0;
     std::uint64_t cancelled = 0;
+    std::uint64_t gateway_failure = 0;
 
     [[nodiscard]] constexpr std::uint64_t operator[](outcome how) const noexcept {
-        const std::uint64_t all[] = {success, failure, timeout, connect_failure, cancelled};
+        const std::uint64_t all[] = {success, failure, timeout, connect_failure, cancelled, gateway_failure};
         return static_cast<std::size_t>(how) < outcome_count ? all[static_cast<std::size_t>(how)] : 0;
     }
 };
@@ -92,7 +93,8 @@ public:
                 .failure = rare(outcome::failure),
                 .timeout = rare(outcome::timeout),
                 .connect_failure = rare(outcome::connect_failure),
-                .cancelled = cancelled};
+                .cancelled = cancelled,
+                .gateway_failure = rare(outcome::gateway_failure)};
     }
 
 private:
@@ -132,7 +134,7 @@ private:
 
     std::atomic<std::uint64_t> word_{pin};
     std::atomic<std::uint64_t> flips_{0};   // of the cancellations' top bit: low half; of the word's: high half
-    std::atomic<std::uint64_t> rare_[4]{};  // by outcome; the first, success, is in the word
+    std::atomic<std::uint64_t> rare_[outcome_count]{};  // by outcome; success and cancelled are in the word
 };
 
 using clock_function = std::chrono::nanoseconds (*)() noexcept;
@@ -160,6 +162,7 @@ struct record_base : retired {
     alignas(cache_line) lease_word leases;
     std::atomic<metric_cell*> metrics{nullptr};
     alignas(cache_line) clock_function clock = nullptr;
+    std::atomic<std::uint32_t> half_open_limit{1};  // leases at once while condition::half_open is set
     domain* readers = nullptr;
     backend_id id;
     std::uint64_t identity_hash = 0;

@@ -130,6 +130,16 @@ public:
         return fresh;
     }
 
+    /// Lets every lease feed `m`, for whoever watches without choosing. Null once the registry is gone.
+    template <stateful_metric M>
+    std::shared_ptr<metric_pool_of<M>> use_metric(const M& m) {
+        const writer_lock lock{*this, "watching"};
+        if (current_ == nullptr) return nullptr;
+        auto pool = metrics_.use(m);
+        give_cells_to_all();
+        return pool;
+    }
+
     std::shared_ptr<const observer> observe(observer f) {
         auto shared = std::make_shared<const observer>(std::move(f));
         const writer_lock lock{*this, "observing"};

@@ -164,9 +164,9 @@ private:
     // Makes a query of its own, so that the usual one never has to leave the registers.
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
                                           std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
-        if (p.members == nullptr || p.members->eligible().empty()) return {};
+        if (p.members == nullptr || (p.members->eligible().empty() && !keeps_sessions<Policy>)) return {};
         choice c = decide_calmly(p, *p.members, options, now, stripe);
-        if (p.members->in_panic()) c.reason = pick_reason::panic;
+        if (p.members->in_panic() && c.reason != pick_reason::sticky) c.reason = pick_reason::panic;
         return c;
     }
     choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
@@ -176,9 +176,14 @@ private:
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
         const accept_some accept{v, options.exclude};
         if (const choice c = policy_.choose(v, static_cast<const published&>(p).contents, state_, q, accept);
-            c && accept(c.index))
+            c && (accept(c.index) || is_kept(c, accept)))
             return c;
         return rescue(v, q, accept);
+    }
+
+    static bool is_kept(const choice& c, const accept_some& accept) noexcept {
+        if constexpr (!keeps_sessions<Policy>) return false;
+        return c.reason == pick_reason::sticky && accept.for_session(c.index);
     }
 
     /// Somebody took the last place between the choice and the reservation: choose again, a bounded number of times.

@@ -23,6 +23,7 @@ set(floors
     "0 version.hpp"
     "0 outcome.hpp"
     "0 condition.hpp"
+    "0 panic.hpp"
     "0 weight.hpp"
     "0 identity.hpp"
     "0 hash.hpp"

@@ -16,6 +16,7 @@
 #include "load/in_flight.hpp"
 #include "load/peak_ewma.hpp"
 #include "outcome.hpp"
+#include "panic.hpp"
 #include "policy.hpp"
 #include "random.hpp"
 #include "registry.hpp"

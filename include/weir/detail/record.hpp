@@ -154,10 +154,10 @@ struct metric_cell {
 
 /// One backend for as long as the registry or a lease holds on to it, without its type.
 struct record_base : retired {
-    // The line that every lease writes stands alone; what follows it is read only, once the record is published.
+    // One line has what every lease writes, and what it must read beside; what follows is read only, once published.
     alignas(cache_line) lease_word leases;
-    alignas(cache_line) std::atomic<metric_cell*> metrics{nullptr};
-    clock_function clock = nullptr;
+    std::atomic<metric_cell*> metrics{nullptr};
+    alignas(cache_line) clock_function clock = nullptr;
     domain* readers = nullptr;
     backend_id id;
     std::uint64_t identity_hash = 0;

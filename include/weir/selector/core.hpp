@@ -2,6 +2,7 @@
 
 #include "../lease.hpp"
 #include "../registry/hub.hpp"
+#include "counters.hpp"
 #include "rescue.hpp"
 
 #include <algorithm>
@@ -9,60 +10,7 @@
 #include <memory>
 #include <optional>
 
-namespace weir::inline WEIR_ABI {
-
-/// Picks of one selector, by reason and by error, since it was made; all its copies count together.
-struct selector_counts {
-    std::uint64_t by_reason[pick_reason_count]{};
-    std::uint64_t by_error[pick_error_count]{};
-
-    [[nodiscard]] std::uint64_t operator[](pick_reason r) const noexcept {
-        return by_reason[static_cast<std::size_t>(r)];
-    }
-    [[nodiscard]] std::uint64_t operator[](pick_error e) const noexcept {
-        return by_error[static_cast<std::size_t>(e)];
-    }
-};
-
-namespace detail {
-
-/// Counters that a pick adds to without sharing a line: each reader slot has a stripe, the last is for the others.
-class pick_counters {
-public:
-    WEIR_ALWAYS_INLINE void count(std::uint32_t own, pick_reason r, std::uint64_t times = 1) noexcept {
-        add(own, static_cast<std::size_t>(r), times);
-    }
-    void count(std::uint32_t own, pick_error e) noexcept {
-        add(own, pick_reason_count + static_cast<std::size_t>(e), 1);
-    }
-
-    [[nodiscard]] selector_counts read() const noexcept {
-        selector_counts sum;
-        for (const auto& s : stripes_) {
-            for (std::size_t i = 0; i < pick_reason_count; ++i)
-                sum.by_reason[i] += s.counters[i].load(std::memory_order_relaxed);
-            for (std::size_t i = 0; i < pick_error_count; ++i)
-                sum.by_error[i] += s.counters[pick_reason_count + i].load(std::memory_order_relaxed);
-        }
-        return sum;
-    }
-
-private:
-    WEIR_ALWAYS_INLINE void add(std::uint32_t own, std::size_t which, std::uint64_t times) noexcept {
-        if (own < own_stripes) [[likely]] {  // nobody else writes it
-            auto& counter = stripes_[own].counters[which];
-            counter.store(counter.load(std::memory_order_relaxed) + times, std::memory_order_relaxed);
-        } else {
-            stripes_[own_stripes].counters[which].fetch_add(times, std::memory_order_relaxed);
-        }
-    }
-
-    static constexpr std::uint32_t own_stripes = 64;
-    struct alignas(cache_line) stripe {
-        std::atomic<std::uint64_t> counters[pick_reason_count + pick_error_count]{};
-    };
-    stripe stripes_[own_stripes + 1];
-};
+namespace weir::inline WEIR_ABI::detail {
 
 /// Everything that selectors share, written once: publication, the predicate, verification, rescue, errors, limits.
 template <class Policy>
@@ -100,39 +48,20 @@ public:
 
     /// Fills `result`, which starts empty: in place, since a copy right after single stores would stall.
     WEIR_ALWAYS_INLINE void pick(picked& result, const pick_options& options) noexcept {
-        const read_section section{readers_};
-        const published_base* const p = current_.load(std::memory_order_seq_cst);
-        const auto now = time_of(options);
-        std::uint32_t index = choice::nobody, bound = unlimited;
-        decide(*p, options, now, index, result.reason, bound);
-        if (index >= p->slots) [[unlikely]]
-            return fail(result, section.stripe(), why_nobody(*p, options));
-        counters_.count(section.stripe(), result.reason);  // before the locked addition, behind which it would wait
-        record_base* r = p->records[index];
-        if (!p->plain) bound = (std::min)(bound, p->members->limit(index));
-        if (r->leases.start() >= (std::min)(bound, lease_word::most_in_flight)) [[unlikely]] {
-            r->leases.undo_start();
-            counters_.count(section.stripe(), result.reason, ~std::uint64_t{0});  // back
-            r = pick_again(*p, options, now, result.reason);
-            if (r == nullptr) return fail(result, section.stripe(), pick_error::overloaded);
-            counters_.count(section.stripe(), result.reason);
-        }
-        result.record = r;
-        if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
-            result.started = start_metrics(metrics, now);
+        domain::slot* const slot = this_thread.fast_slot;
+        if (!usual_section::is_next(readers_, slot)) [[unlikely]]
+            return pick_otherwise(result, options);
+        const usual_section section{readers_, *slot};
+        pick_in(section.stripe(), result, options);
     }
 
     template <class F>
     WEIR_ALWAYS_INLINE pick_error choose(const pick_options& options, F&& f) {
-        const read_section section{readers_};
-        const published_base* const p = current_.load(std::memory_order_seq_cst);
-        std::uint32_t index = choice::nobody, bound = unlimited;
-        pick_reason reason = pick_reason::chosen;
-        decide(*p, options, time_of(options), index, reason, bound);
-        if (index >= p->slots) [[unlikely]]
-            return why_nobody(*p, options);
-        std::forward<F>(f)(*p->records[index]);
-        return pick_error::none;
+        domain::slot* const slot = this_thread.fast_slot;
+        if (!usual_section::is_next(readers_, slot)) [[unlikely]]
+            return choose_otherwise(options, f);
+        const usual_section section{readers_, *slot};
+        return choose_in_section(options, f);
     }
 
     template <class F>
@@ -148,6 +77,72 @@ public:
     [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
 
 private:
+    WEIR_NEVER_INLINE void pick_otherwise(picked& result, const pick_options& options) noexcept {
+        const read_section section{readers_};
+        pick_in(section.stripe(), result, options);
+    }
+    template <class F>
+    WEIR_NEVER_INLINE pick_error choose_otherwise(const pick_options& options, F& f) {
+        const read_section section{readers_};
+        return choose_in_section(options, f);
+    }
+
+    WEIR_ALWAYS_INLINE void pick_in(std::uint32_t stripe, picked& result, const pick_options& options) noexcept {
+        const published_base& p = *current_.load(std::memory_order_seq_cst);
+        const auto now = time_of(options);
+        if (p.plain && options.exclude.empty()) [[likely]] {
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            if (c.index < p.slots) [[likely]]
+                return take(p, c, c.bound, stripe, result, options, now);
+        }
+        pick_among(p, stripe, result, options, now);
+    }
+    WEIR_NEVER_INLINE void pick_among(const published_base& p, std::uint32_t stripe, picked& result,
+                                      const pick_options& options, std::chrono::nanoseconds now) noexcept {
+        const choice c = decide_among(p, options, now);
+        if (!c) return fail(result, stripe, why_nobody(p, options));
+        take(p, c, (std::min)(c.bound, p.members->limit(c.index)), stripe, result, options, now);
+    }
+    /// Reserves what was chosen, or chooses again.
+    WEIR_ALWAYS_INLINE void take(const published_base& p, const choice& c, std::uint32_t bound, std::uint32_t stripe,
+                                 picked& result, const pick_options& options, std::chrono::nanoseconds now) noexcept {
+        record_base* r = p.records[c.index];
+        result.reason = c.reason;
+        counters_.count(stripe, c.reason);  // before the locked addition, behind which it would wait
+        if (r->leases.start() >= (std::min)(bound, lease_word::most_in_flight)) [[unlikely]] {
+            r->leases.undo_start();
+            counters_.count(stripe, c.reason, ~std::uint64_t{0});  // back
+            r = pick_again(p, options, now, result.reason);
+            if (r == nullptr) return fail(result, stripe, pick_error::overloaded);
+            counters_.count(stripe, result.reason);
+        }
+        result.record = r;
+        if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
+            result.started = start_metrics(metrics, now);
+    }
+
+    template <class F>
+    WEIR_ALWAYS_INLINE pick_error choose_in_section(const pick_options& options, F& f) {
+        const published_base& p = *current_.load(std::memory_order_seq_cst);
+        const auto now = time_of(options);
+        if (p.plain && options.exclude.empty()) [[likely]] {
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            if (c.index < p.slots) [[likely]] {
+                f(*p.records[c.index]);
+                return pick_error::none;
+            }
+        }
+        return choose_among(p, options, now, f);
+    }
+    template <class F>
+    WEIR_NEVER_INLINE pick_error choose_among(const published_base& p, const pick_options& options,
+                                              std::chrono::nanoseconds now, F& f) {
+        const choice c = decide_among(p, options, now);
+        if (!c) return why_nobody(p, options);
+        f(*p.records[c.index]);
+        return pick_error::none;
+    }
+
     WEIR_ALWAYS_INLINE std::chrono::nanoseconds time_of(const pick_options& options) const noexcept {
         if (options.now.has_value()) return *options.now;
         if constexpr (reads_clock<Policy>) return clock_();
@@ -162,22 +157,6 @@ private:
         if (published_base* const was = current_.exchange(next, std::memory_order_seq_cst); was != &gone_) old.add(was);
     }
 
-    // The answer goes into scalars: a struct that two paths fill would live in memory.
-    WEIR_ALWAYS_INLINE void decide(const published_base& p, const pick_options& options, std::chrono::nanoseconds now,
-                                   std::uint32_t& index, pick_reason& reason, std::uint32_t& bound) noexcept {
-        if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
-            index = c.index;
-            reason = c.reason;
-            bound = c.bound;
-            if (index < p.slots) [[likely]]
-                return;
-        }
-        const choice c = decide_among(p, options, now);
-        index = c.index;
-        reason = c.reason;
-        bound = c.bound;
-    }
     WEIR_ALWAYS_INLINE choice choose_plainly(const published_base& p, const query& q) noexcept {
         return policy_.choose(*p.members, static_cast<const published&>(p).contents, state_, q, accept_any{});
     }
@@ -186,7 +165,12 @@ private:
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
                                           std::chrono::nanoseconds now) noexcept {
         if (p.members == nullptr || p.members->eligible().empty()) return {};
-        const view& v = *p.members;
+        choice c = decide_calmly(p, *p.members, options, now);
+        if (p.members->in_panic()) c.reason = pick_reason::panic;
+        return c;
+    }
+    choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
+                         std::chrono::nanoseconds now) noexcept {
         const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
         if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
@@ -241,5 +225,4 @@ private:
     pick_counters counters_;
 };
 
-}  // namespace detail
-}  // namespace weir::inline WEIR_ABI
+}  // namespace weir::inline WEIR_ABI::detail

@@ -19,7 +19,9 @@ namespace weir::inline WEIR_ABI {
 /// reached their own `max_in_flight`, T and W are of the others.
 /// Complexity: that of the policy, plus O(excluded^2). Starting and ending a lease adds to one line that all backends of
 /// the registry share (the total), see total_in_flight.
-/// Thread safety: the bound holds under any interleaving: a pick reserves its place, or chooses again.
+/// Thread safety: the bound holds under any interleaving: a pick reserves its place, or chooses again. Only where T has to
+/// be counted one backend after another (limits, three picks at once on a nearly idle pool) a lease that moves from one
+/// backend to another meanwhile may count twice.
 /// One backend: that one. None: the error. There is always room for one more by the rule; only picks that lose their
 /// place to others again and again give `overloaded`.
 /// Source: Mirrokni, Thorup, Zadimoghaddam 2018. Envoy compares with the mean of the whole cluster even where the

@@ -69,16 +69,13 @@ struct bounded_load {
         // it in between.
         total = 0;
         weight = 0;
-        choice full{.reason = pick_reason::spilled, .bound = 0};
         for (const std::uint32_t i : v.eligible()) {
             if (!accept(i)) continue;
             total += v.in_flight(i);
             weight += v.weight(i);
-            full.index = i;
         }
         if (const choice c = choose_below(v, t, s, q, accept, total, weight)) return c;
-        // Nobody can be reserved under a bound of 0: the pick chooses again, where a draw over all would break the bound.
-        return full;
+        return weight > 0 ? choice::refused() : choice{};
     }
 
     /// The most leases that a backend of weight `w` may have, the new one counted.
@@ -116,7 +113,7 @@ private:
             return false;
         };
         choice c = inner.choose(v, t.inner, s.inner, q, has_room);
-        if (!c || !has_room(c.index)) c = detail::rescue(v, q, has_room);
+        if (!c.is_refused() && (!c || !has_room(c.index))) c = detail::rescue(v, q, has_room);
         if (!c) return c;
         if (spilled && c.reason != pick_reason::keyless) c.reason = pick_reason::spilled;
         c.bound = (std::min)(c.bound, capacity(total, v.weight(c.index), weight));

@@ -100,7 +100,7 @@ public:
         const read_section section{readers};
         const writer_lock lock{*this, "a rehearsal"};
         d = std::make_unique<draft>(membership_, *current_, false);
-        const undo_on_throw undo{*d, nobody};
+        const undo_on_throw undo{*d, cells_, nobody};
         edit(*d);
         trash none;
         see(*current_, *d->make_view(none));

@@ -78,7 +78,7 @@ void check(const Make& make) {
         servers all;
         std::vector<weir::backend_id> ids;
         all.update([&](auto& change) {
-            for (int i = 0; i < 20; ++i)
+            for (int i = 0; i < 40; ++i)
                 ids.push_back(
                     change.add(i, {.weight = simple ? 1 : 1 + i % 3, .max_in_flight = simple ? weir::unlimited : 5}));
             if (!simple) change.set(ids[3], weir::condition::draining);
@@ -101,9 +101,28 @@ TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::random{r}; });
     check([](servers& r) { return weir::random{r, weir::selector_options{.seed = 1}}; });
     check([](servers& r) { return weir::least_connections{r}; });
+    check([](servers& r) { return weir::nginx_least_conn{r}; });
+    check([](servers& r) { return weir::haproxy_leastconn{r}; });
+    check([](servers& r) { return weir::first{r}; });
     check([](servers& r) { return weir::power_of_two{r}; });
-    check([](servers& r) { return weir::choices{r, weir::peak_ewma{}}; });
+    check([](servers& r) { return weir::p2c_peak_ewma{r}; });
+    check([](servers& r) { return weir::choices{r, weir::ewma{}}; });
+    check([](servers& r) { return weir::least_response_time{r}; });
     check([](servers& r) { return weir::ring_hash{r}; });
+    check([](servers& r) { return weir::nginx_hash{r}; });
+    check([](servers& r) { return weir::nginx_consistent_hash{r}; });
+    check([](servers& r) { return weir::haproxy_hash{r}; });
+    check([](servers& r) { return weir::haproxy_map{r}; });
+    check([](servers& r) { return weir::envoy_ring_hash{r}; });
+    check([](servers& r) { return weir::grpc_ring_hash{r}; });
+    check([](servers& r) { return weir::envoy_maglev{r}; });
+    check([](servers& r) { return weir::katran_maglev{r}; });
+    check([](servers& r) { return weir::maglev{r}; });
+    check([](servers& r) { return weir::rendezvous{r}; });
+    check([](servers& r) { return weir::jump{r}; });
+    check([](servers& r) { return weir::multi_probe{r}; });
+    check([](servers& r) { return weir::anchor{r}; });
+    check([](servers& r) { return weir::memento{r}; });
     check([](servers& r) { return weir::ip_hash{r}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::ring_hash_policy{}}}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::round_robin_policy{}}}; });

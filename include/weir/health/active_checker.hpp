@@ -39,7 +39,7 @@ public:
     template <class Backend>
     explicit active_checker(registry_base<Backend>& r, const check_options& options = {},
                             std::optional<std::uint64_t> seed = {})
-        : hub_{r.hub()}, options_{options}, seed_{seed ? *seed : detail::some_number()} {
+        : hub_{r.hub()}, options_{options}, seed_{seed ? *seed : detail::thread_random()} {
         detail::check(options);
     }
     active_checker(const active_checker&) = delete;

@@ -32,17 +32,30 @@ struct picked {
     return std::chrono::nanoseconds{static_cast<std::int64_t>(elapsed < most ? elapsed : most)};
 }
 
-WEIR_NEVER_INLINE inline void feed_metrics(record_base& r, metric_cell* cell, outcome how,
+/// Ends a lease of a record that `first`, and others after it, want to look at afterwards.
+inline void end_and_look(record_base& r, metric_cell* first, outcome how) noexcept {
+    const read_section section{*r.readers};
+    const bool stays = first->stays(r);
+    if (r.leases.end(how)) return r.dispose();
+    for (metric_cell* c = first; stays && c != nullptr; c = c->next)
+        if (c->looks) c->on_ended(r);
+}
+
+/// Ends a lease of a record that somebody learns from.
+WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, metric_cell* cells, outcome how,
                                            std::chrono::nanoseconds started,
                                            std::chrono::nanoseconds latency) noexcept {
     std::chrono::nanoseconds now{0};
-    for (const metric_cell* c = cell; c != nullptr; c = c->next)
+    for (const metric_cell* c = cells; c != nullptr; c = c->next)
         if (c->timed) {
             now = r.clock();
             break;
         }
     if (latency.count() < 0 && started != picked::untimed) latency = between(started, now);
-    for (; cell != nullptr; cell = cell->next) cell->on_end(how, latency, now);
+    for (metric_cell* c = cells; c != nullptr; c = c->next) c->on_end(how, latency, now);
+    for (metric_cell* c = cells; c != nullptr; c = c->next)
+        if (c->looks) return end_and_look(r, c, how);
+    if (r.leases.end(how)) r.dispose();
 }
 
 }  // namespace detail
@@ -109,7 +122,7 @@ private:
         detail::record_base* const r = std::exchange(picked_.record, nullptr);
         if (r == nullptr) return;
         if (auto* const metrics = r->metrics.load(std::memory_order_acquire); metrics != nullptr) [[unlikely]]
-            detail::feed_metrics(*r, metrics, how, picked_.started, latency);
+            return detail::end_and_tell(*r, metrics, how, picked_.started, latency);
         if (r->leases.end(how)) [[unlikely]]
             r->dispose();
     }

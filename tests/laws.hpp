@@ -29,6 +29,7 @@ enum class kind {
     load_aware,  ///< in proportion at rest
     keyed,       ///< in proportion over identities
     dialect,     ///< keyed by another program's rule: as even, and as calm when members change, as that rule is
+    own_rule,    ///< not in proportion, or not by chance: its own test tells
 };
 
 // An entry says how to make a selector, and what kind it is.
@@ -88,6 +89,16 @@ struct hash_by {
     }
 };
 
+/// A selector that takes options of its own before `selector_options`.
+template <kind Kind, template <class> class Selector>
+struct with_options {
+    static constexpr kind is = Kind;
+    template <class Backend>
+    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+        return Selector<Backend>{r, {}, {.seed = seed}};
+    }
+};
+
 /// An adaptor over the policy of another entry: it passes the same laws.
 template <template <class> class Adaptor, class Entry>
 struct adapted : Entry {
@@ -108,30 +119,34 @@ template <class Backend>
 using per_thread_round_robin = weir::round_robin<Backend, weir::per_thread_cursor>;
 
 /// The one list. A new selector adds a line.
-using every_selector = std::tuple<                             //
-    plain<kind::rotation, weir::round_robin>,                  //
-    plain<kind::rotation, per_thread_round_robin>,             //
-    plain<kind::draw, weir::random>,                           //
-    plain<kind::load_aware, weir::least_connections>,          //
-    plain<kind::load_aware, weir::power_of_two>,               //
-    choices_of<weir::ewma, 2>,                                 //
-    plain<kind::load_aware, weir::p2c_peak_ewma>,              //
-    plain<kind::load_aware, weir::least_response_time>,        //
-    choices_of<weir::in_flight, 3>,                            //
-    hash_by<weir::ring_table>,                                 //
-    hash_by<weir::maglev_table>,                               //
-    hash_by<weir::rendezvous_table>,                           //
-    hash_by<weir::jump_table>,                                 //
-    hash_by<weir::multi_probe_table>,                          //
-    hash_by<weir::anchor_table>,                               //
-    hash_by<weir::memento_table>,                              //
-    nginx_ip_hash,                                             //
-    adapted<weir::bounded_load, hash_by<weir::ring_table>>,    //
-    adapted<weir::bounded_load, hash_by<weir::anchor_table>>,  //
-    adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>,
-    heeding<weir::priority, plain<kind::rotation, weir::round_robin>>,  //
-    heeding<weir::priority, hash_by<weir::ring_table>>,                 //
-    adapted<weir::sticky, plain<kind::rotation, weir::round_robin>>,    //
+using every_selector = std::tuple<                                           //
+    plain<kind::rotation, weir::round_robin>,                                //
+    plain<kind::rotation, per_thread_round_robin>,                           //
+    plain<kind::draw, weir::random>,                                         //
+    plain<kind::load_aware, weir::least_connections>,                        //
+    plain<kind::load_aware, weir::power_of_two>,                             //
+    choices_of<weir::ewma, 2>,                                               //
+    plain<kind::load_aware, weir::p2c_peak_ewma>,                            //
+    plain<kind::load_aware, weir::least_response_time>,                      //
+    choices_of<weir::in_flight, 3>,                                          //
+    hash_by<weir::ring_table>,                                               //
+    hash_by<weir::maglev_table>,                                             //
+    hash_by<weir::rendezvous_table>,                                         //
+    hash_by<weir::jump_table>,                                               //
+    hash_by<weir::multi_probe_table>,                                        //
+    hash_by<weir::anchor_table>,                                             //
+    hash_by<weir::memento_table>,                                            //
+    nginx_ip_hash,                                                           //
+    adapted<weir::bounded_load, hash_by<weir::ring_table>>,                  //
+    adapted<weir::bounded_load, hash_by<weir::anchor_table>>,                //
+    adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>,   //
+    with_options<kind::own_rule, weir::first>,                               //
+    plain<kind::own_rule, weir::nginx_least_conn>,                           //
+    plain<kind::own_rule, weir::haproxy_leastconn>,                          //
+    adapted<weir::bounded_load, with_options<kind::own_rule, weir::first>>,  //
+    heeding<weir::priority, plain<kind::rotation, weir::round_robin>>,       //
+    heeding<weir::priority, hash_by<weir::ring_table>>,                      //
+    adapted<weir::sticky, plain<kind::rotation, weir::round_robin>>,         //
     adapted<weir::sticky, hash_by<weir::ring_table>>>;
 
 /// An entry without its type, so that laws are compiled once, and not for each selector.
@@ -421,9 +436,48 @@ inline void limits_hold_under_two_threads(const subject& entry) {
     CHECK(counted == static_cast<std::uint64_t>(picked.load()));
 }
 
+/// Sleeping until the next call of `on_capacity` is never sleeping for ever, with fewer places than threads.
+inline void whoever_is_refused_is_told_of_room(const subject& entry) {
+    pool p;
+    for (int i = 0; i < 2; ++i) p.registry.add("b" + std::to_string(i), {.max_in_flight = 1});
+    const auto selector = entry.make(p.registry, 1);
+    std::atomic<std::uint32_t> calls{0};
+    const auto watching = p.registry.on_capacity([&] {
+        calls.fetch_add(1);
+        calls.notify_all();
+    });
+    std::atomic<int> ready{0}, served{0};
+    const auto work = [&] {
+        ready.fetch_add(1);
+        while (ready.load() < 3) std::this_thread::yield();
+        for (std::uint64_t i = 0; i < 5'000; ++i) {
+            for (;;) {
+                const std::uint32_t before = calls.load();
+                if (const auto lease = selector.pick(entry.nth(i))) break;
+                calls.wait(before);
+            }
+            served.fetch_add(1);
+        }
+    };
+    std::thread second{work}, third{work};
+    work();
+    second.join();
+    third.join();
+    CHECK(served == 15'000);
+    CHECK(p.in_flight() == 0);
+    // And in one thread, where it is sure to happen.
+    auto a = selector.pick(entry.nth(1)), b = selector.pick(entry.nth(2));
+    CHECK(selector.pick(entry.nth(3)).error() == weir::pick_error::overloaded);
+    const auto before = calls.load();
+    a = {};
+    CHECK(calls == before + 1);
+    CHECK(selector.pick(entry.nth(4)));
+}
+
 // ---- Contract 3 -----------------------------------------------------------------------------------------------------
 
 inline void shares_are_the_weights(const subject& entry) {
+    if (entry.is == kind::own_rule) return;
     for (const std::size_t n : {1u, 2u, 3u, 10u, 100u}) {
         for (const auto& w : patterns(n)) {
             INFO(n << " backends, the last of weight " << w.back());
@@ -465,6 +519,7 @@ inline void shares_are_the_weights(const subject& entry) {
 
 /// The first pick of many fresh selectors is distributed as all picks are. (A rotation's first is the first in turn.)
 inline void shares_are_right_from_the_first_pick(const subject& entry) {
+    if (entry.is == kind::own_rule) return;
     const weights w{1, 2, 3};
     std::vector<std::uint64_t> counts(3);
     constexpr std::uint64_t rounds = 1500;
@@ -494,6 +549,7 @@ inline void shares_are_right_from_the_first_pick(const subject& entry) {
 
 /// hardening 10: weights 99:1 with an update every 10 picks are still 99:1 within 1 point.
 inline void shares_survive_updates(const subject& entry) {
+    if (entry.is == kind::own_rule) return;
     pool p{{99, 1}};
     auto& r = p.registry;
     const auto selector = entry.make(r, 1);
@@ -1027,6 +1083,7 @@ inline void all_down_is_an_error_not_a_loop(const subject& entry) {
 
 /// hardening 5: the largest weights, alone and beside the smallest. Tables of points or buckets refuse them in words.
 inline void the_largest_weights_are_exact_or_refused(const subject& entry) {
+    if (entry.is == kind::own_rule) return;
     constexpr auto most = weir::weight::max;
     const weights w{most, 1, most, 0};
     pool p{w};

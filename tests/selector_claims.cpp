@@ -78,7 +78,7 @@ void check(const Make& make) {
         servers all;
         std::vector<weir::backend_id> ids;
         all.update([&](auto& change) {
-            for (int i = 0; i < 20; ++i)
+            for (int i = 0; i < 40; ++i)
                 ids.push_back(
                     change.add(i, {.weight = simple ? 1 : 1 + i % 3, .max_in_flight = simple ? weir::unlimited : 5}));
             if (!simple) change.set(ids[3], weir::condition::draining);
@@ -101,6 +101,9 @@ TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::random{r}; });
     check([](servers& r) { return weir::random{r, weir::selector_options{.seed = 1}}; });
     check([](servers& r) { return weir::least_connections{r}; });
+    check([](servers& r) { return weir::nginx_least_conn{r}; });
+    check([](servers& r) { return weir::haproxy_leastconn{r}; });
+    check([](servers& r) { return weir::first{r}; });
     check([](servers& r) { return weir::power_of_two{r}; });
     check([](servers& r) { return weir::p2c_peak_ewma{r}; });
     check([](servers& r) { return weir::choices{r, weir::ewma{}}; });

@@ -2,6 +2,7 @@
 
 #include "detail/between.hpp"
 #include "detail/record.hpp"
+#include "registry/lease_watch.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -28,14 +29,20 @@ struct picked {
 
 inline constexpr std::chrono::nanoseconds unmeasured{-1};  // measure it; any other latency below 0 stays unknown
 
-WEIR_NEVER_INLINE inline void end_metrics(const record_base& r, metric_cell* cell, outcome how,
-                                          std::chrono::nanoseconds started, std::chrono::nanoseconds latency) noexcept {
+/// Ends a lease of a record that somebody learns from: `told` of its start, and all that there are by now.
+WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, const metric_cell* all, metric_cell* told, outcome how,
+                                           std::chrono::nanoseconds started,
+                                           std::chrono::nanoseconds latency) noexcept {
     std::chrono::nanoseconds now{0};
     if (started != picked::untimed) {
         now = r.clock();
         if (latency == unmeasured) latency = between(started, now);
     }
-    for (; cell != nullptr; cell = cell->next) cell->on_end(how, latency, now, started);
+    for (; told != nullptr; told = told->next) told->on_end(how, latency, now, started);
+    if (lease_watch* const watch = watch_of(all))
+        watch->end(r, how);
+    else if (r.leases.end(how))
+        r.dispose();
 }
 
 }  // namespace detail
@@ -97,8 +104,8 @@ private:
     WEIR_ALWAYS_INLINE void finish(outcome how, std::chrono::nanoseconds latency) noexcept {
         detail::record_base* const r = std::exchange(picked_.record, nullptr);
         if (r == nullptr) return;
-        if (picked_.metrics != nullptr) [[unlikely]]
-            detail::end_metrics(*r, picked_.metrics, how, picked_.started, latency);
+        if (const auto* const metrics = r->metrics.load(std::memory_order_acquire); metrics != nullptr) [[unlikely]]
+            return detail::end_and_tell(*r, metrics, picked_.metrics, how, picked_.started, latency);
         if (r->leases.end(how)) [[unlikely]]
             r->dispose();
     }

@@ -70,15 +70,21 @@ private:
     std::uint32_t stripe_;
 };
 
-/// What a policy answers: an index of the view, or nobody.
+/// What a policy answers: an index of the view, nobody, or that the pick is refused.
 struct choice {
     static constexpr std::uint32_t nobody = ~std::uint32_t{0};
+    static constexpr std::uint32_t refused_index = nobody - 1;
 
     std::uint32_t index = nobody;
     pick_reason reason = pick_reason::chosen;
     std::uint32_t bound = unlimited;  ///< the backend's leases, this one counted, must not exceed it
 
-    [[nodiscard]] explicit constexpr operator bool() const noexcept { return index != nobody; }
+    /// For a policy with bounds of its own: all that may be chosen are at theirs. Where `nobody` leads to a draw over all,
+    /// which knows no bounds, this ends in `overloaded`.
+    [[nodiscard]] static constexpr choice refused() noexcept { return {.index = refused_index}; }
+    [[nodiscard]] constexpr bool is_refused() const noexcept { return index == refused_index; }
+
+    [[nodiscard]] explicit constexpr operator bool() const noexcept { return index < refused_index; }
 };
 
 /// What a policy built for the previous snapshot, when it builds the next.
@@ -165,7 +171,7 @@ concept chooses_noexcept = requires(const P& p, const view& v, const typename P:
 /// the first table. `choose` runs in many threads at once; it is bounded, takes no lock and allocates nothing. It must
 /// choose only what `accept` accepts: eligible, not excluded, below its limit, and whatever adaptors add. A policy that
 /// gives up returns nobody; a naive one that returns what is not acceptable is overruled. Either way a weighted draw
-/// over all that are acceptable decides.
+/// over all that are acceptable decides. One that must not be overruled returns `choice::refused()`.
 ///
 /// Models: rotation_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
 /// adaptor bounded_load.

@@ -26,7 +26,7 @@ void change(weir::registry_base<std::string>& r, std::uint64_t seed) {
 TEMPLATE_TEST_CASE("law 8: a mapping with a history is the same after the same past, or given the other's state", "",
                    weir::jump_table, weir::anchor_table, weir::memento_table) {
     using selector = weir::consistent_hash<std::string, TestType>;
-    weir::registry<std::string, manual_clock> first, second, third;
+    weir::registry<std::string, weir_test::manual_clock> first, second, third;
     third.add("a member of its own");  // other slots
     const selector one{first}, two{second};
     change(first, 1);

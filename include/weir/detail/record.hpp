@@ -59,6 +59,14 @@ public:
         return in_flight_of(word_.fetch_add(1, std::memory_order_relaxed));
     }
     void undo_start() noexcept { word_.fetch_sub(1, std::memory_order_relaxed); }
+    /// Counts one lease if there are fewer than `bound`. Never more for a moment, or others would be refused for nothing.
+    /// False: there are not, or others were faster again and again.
+    [[nodiscard]] bool start_below(std::uint32_t bound) noexcept {
+        std::uint64_t word = word_.load(std::memory_order_relaxed);
+        for (int tries = 0; tries < 16 && in_flight_of(word) < bound; ++tries)
+            if (word_.compare_exchange_weak(word, word + 1, std::memory_order_relaxed)) return true;
+        return false;
+    }
 
     /// Ends one lease. True: it was the last and the registry has let go, so the caller destroys the record.
     [[nodiscard]] WEIR_ALWAYS_INLINE bool end(outcome how) noexcept {
@@ -133,17 +141,20 @@ private:
     }
 
     std::atomic<std::uint64_t> word_{pin};
-    std::atomic<std::uint64_t> flips_{0};   // of the cancellations' top bit: low half; of the word's: high half
+    std::atomic<std::uint64_t> flips_{0};  // of the cancellations' top bit: low half; of the word's: high half
     std::atomic<std::uint64_t> rare_[outcome_count]{};  // by outcome; success and cancelled are in the word
 };
 
 using clock_function = std::chrono::nanoseconds (*)() noexcept;
 
+class lease_watch;
+
 /// What a metric keeps for one backend: a link of the record's list, fed by every lease.
 struct metric_cell {
     metric_cell* next = nullptr;
-    const void* pool = nullptr;  ///< which metric of which registry
-    bool timed = false;          ///< wants to know when a lease started
+    lease_watch* watch = nullptr;  ///< is told when the lease word has changed; one cell of a record at most has it
+    const void* pool = nullptr;    ///< which metric of which registry
+    bool timed = false;            ///< wants to know when a lease started
     /// Each lease that starts ends once, with the same `started`: a time only if some metric of the list is timed.
     virtual void on_start(std::chrono::nanoseconds) noexcept {}
     /// `latency` is negative if nobody measured it.

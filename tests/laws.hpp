@@ -109,35 +109,45 @@ struct adapted : Entry {
     }
 };
 
+/// The same for an adaptor that heeds condition::degraded.
+template <template <class> class Adaptor, class Entry>
+struct heeding : adapted<Adaptor, Entry> {
+    static constexpr bool heeds_degraded = true;
+};
+
 template <class Backend>
 using per_thread_round_robin = weir::round_robin<Backend, weir::per_thread_cursor>;
 
 /// The one list. A new selector adds a line.
-using every_selector = std::tuple<                                          //
-    plain<kind::rotation, weir::round_robin>,                               //
-    plain<kind::rotation, per_thread_round_robin>,                          //
-    plain<kind::draw, weir::random>,                                        //
-    plain<kind::load_aware, weir::least_connections>,                       //
-    plain<kind::load_aware, weir::power_of_two>,                            //
-    choices_of<weir::ewma, 2>,                                              //
-    plain<kind::load_aware, weir::p2c_peak_ewma>,                           //
-    plain<kind::load_aware, weir::least_response_time>,                     //
-    choices_of<weir::in_flight, 3>,                                         //
-    hash_by<weir::ring_table>,                                              //
-    hash_by<weir::maglev_table>,                                            //
-    hash_by<weir::rendezvous_table>,                                        //
-    hash_by<weir::jump_table>,                                              //
-    hash_by<weir::multi_probe_table>,                                       //
-    hash_by<weir::anchor_table>,                                            //
-    hash_by<weir::memento_table>,                                           //
-    nginx_ip_hash,                                                          //
-    adapted<weir::bounded_load, hash_by<weir::ring_table>>,                 //
-    adapted<weir::bounded_load, hash_by<weir::anchor_table>>,               //
-    adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>,  //
-    with_options<kind::own_rule, weir::first>,                              //
-    plain<kind::own_rule, weir::nginx_least_conn>,                          //
-    plain<kind::own_rule, weir::haproxy_leastconn>,                         //
-    adapted<weir::bounded_load, with_options<kind::own_rule, weir::first>>>;
+using every_selector = std::tuple<                                           //
+    plain<kind::rotation, weir::round_robin>,                                //
+    plain<kind::rotation, per_thread_round_robin>,                           //
+    plain<kind::draw, weir::random>,                                         //
+    plain<kind::load_aware, weir::least_connections>,                        //
+    plain<kind::load_aware, weir::power_of_two>,                             //
+    choices_of<weir::ewma, 2>,                                               //
+    plain<kind::load_aware, weir::p2c_peak_ewma>,                            //
+    plain<kind::load_aware, weir::least_response_time>,                      //
+    choices_of<weir::in_flight, 3>,                                          //
+    hash_by<weir::ring_table>,                                               //
+    hash_by<weir::maglev_table>,                                             //
+    hash_by<weir::rendezvous_table>,                                         //
+    hash_by<weir::jump_table>,                                               //
+    hash_by<weir::multi_probe_table>,                                        //
+    hash_by<weir::anchor_table>,                                             //
+    hash_by<weir::memento_table>,                                            //
+    nginx_ip_hash,                                                           //
+    adapted<weir::bounded_load, hash_by<weir::ring_table>>,                  //
+    adapted<weir::bounded_load, hash_by<weir::anchor_table>>,                //
+    adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>,   //
+    with_options<kind::own_rule, weir::first>,                               //
+    plain<kind::own_rule, weir::nginx_least_conn>,                           //
+    plain<kind::own_rule, weir::haproxy_leastconn>,                          //
+    adapted<weir::bounded_load, with_options<kind::own_rule, weir::first>>,  //
+    heeding<weir::priority, plain<kind::rotation, weir::round_robin>>,       //
+    heeding<weir::priority, hash_by<weir::ring_table>>,                      //
+    adapted<weir::sticky, plain<kind::rotation, weir::round_robin>>,         //
+    adapted<weir::sticky, hash_by<weir::ring_table>>>;
 
 /// An entry without its type, so that laws are compiled once, and not for each selector.
 struct subject {
@@ -145,6 +155,7 @@ struct subject {
     bool history_free = false;  ///< this and the next three: what keyed ones say
     bool exact = true;
     bool any_weight = true;
+    bool heeds_degraded = false;
     double (*overdispersion)(double keys, double total) = nullptr;
     std::string name = {};
     any_selector<std::string> (*make_string)(weir::registry_base<std::string>&, std::uint64_t seed) = nullptr;
@@ -543,6 +554,7 @@ inline void shares_survive_updates(const subject& entry) {
     auto& r = p.registry;
     const auto selector = entry.make(r, 1);
     const auto bystander = r.add("bystander", {.weight = 0});
+    const auto less_wanted = entry.heeds_degraded ? bystander : p.ids[0];
     constexpr int picks = 10'000;
     int rare = 0;
     for (int i = 0; i < picks; ++i) {
@@ -550,9 +562,9 @@ inline void shares_survive_updates(const subject& entry) {
             const auto turn = i / 10;
             switch (turn % 4) {  // each of these publishes
             case 0: r.set(bystander, weir::condition::draining); break;
-            case 1: r.set(p.ids[0], weir::condition::degraded); break;
+            case 1: r.set(less_wanted, weir::condition::degraded); break;
             case 2: r.clear(bystander, weir::condition::draining); break;
-            default: r.clear(p.ids[0], weir::condition::degraded);
+            default: r.clear(less_wanted, weir::condition::degraded);
             }
             // The members change, too; not every time, for the sake of large tables.
             if (turn % 16 == 5) r.add("passer-by " + std::to_string(i), {.weight = 0});

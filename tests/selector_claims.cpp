@@ -126,6 +126,8 @@ TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::ip_hash{r}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::ring_hash_policy{}}}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::round_robin_policy{}}}; });
+    check([](servers& r) { return weir::basic_selector{r, weir::priority{weir::round_robin_policy{}}}; });
+    check([](servers& r) { return weir::basic_selector{r, weir::sticky{weir::round_robin_policy{}}}; });
 }
 
 TEST_CASE("the counters of this test count") {

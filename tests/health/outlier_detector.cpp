@@ -499,6 +499,55 @@ TEST_CASE("pain 11: a passing check does not undo an ejection, nor an ejection's
     CHECK(p.on(0));
 }
 
+TEST_CASE("interplay: a detector sets and clears ejected and half_open, and no other condition of anybody") {
+    for (unsigned bit = 0; bit < 14; ++bit) {
+        const auto other = static_cast<condition>(1u << bit);
+        if (other == condition::ejected) continue;
+        INFO(to_string(other));
+        pool p{10, exact};
+        auto open = p.on(0);
+        p.registry.set(p.ids[0], other);
+        p.registry.set(p.ids[1], other);
+        const auto others_stay = [&] {
+            for (std::size_t i = 0; i < 10; ++i) CHECK(p.registry.inspect(p.ids[i])->conditions.has(other) == (i < 2));
+        };
+        open.complete(outcome::failure);
+        p.outliers->poll(p.now);
+        p.registry.clear(p.ids[0], other);
+        p.eject(0);
+        p.registry.set(p.ids[0], other);
+        others_stay();
+        p.wait(30s);
+        CHECK(p.registry.inspect(p.ids[0])->conditions == (other | condition::half_open));
+        p.wait(30s);
+        CHECK(p.registry.inspect(p.ids[0])->conditions == (other | condition::half_open));
+        p.registry.clear(p.ids[0], other);
+        p.end(0, outcome::success, 3);
+        p.registry.set(p.ids[0], other);
+        p.outliers->poll(p.now);
+        CHECK(p.registry.inspect(p.ids[0])->conditions == other);
+        others_stay();
+    }
+}
+
+TEST_CASE("in panic ejections are ignored, trials are not, and the detector goes on") {
+    pool p{4, {.jitter = 0, .max_ejected_share = 1}};
+    p.registry.set_panic({.threshold_percent = 50});
+    for (std::size_t i = 0; i < 3; ++i) p.eject(i);
+    REQUIRE(p.registry.in_panic());
+    CHECK(p.on(0).reason() == weir::pick_reason::panic);
+    p.end(0, outcome::failure, 20);
+    p.outliers->poll(p.now);
+    CHECK(p.conditions(0) == "ejected");
+    CHECK(p.outliers->inspect(p.ids[0])->ejections == 1);
+    p.wait(30s);
+    CHECK_FALSE(p.registry.in_panic());
+    CHECK(p.conditions(0) == "half_open");
+    const auto one = p.on(0);
+    CHECK(one);
+    CHECK_FALSE(p.on(0));
+}
+
 TEST_CASE("pain 11: two detectors do not disturb each other's counts") {
     weir::registry<std::string, manual_clock> r;
     std::vector<weir::backend_id> ids;
@@ -621,7 +670,7 @@ TEST_CASE("hardening 14: a probe that passes beside traffic that fails: the shar
     CHECK(static_cast<double>(failed) / static_cast<double>(requests) < 0.001);
 }
 
-TEST_CASE("pain 14 and hardening 13: a backend that fails at once is out of service after its fifth failure") {
+TEST_CASE("pain 14, hardening 13: a backend that fails at once is out of service after its fifth failure") {
     weir::registry<std::string, manual_clock> r;
     std::vector<weir::backend_id> ids;
     for (int i = 0; i < 10; ++i) ids.push_back(r.add("b" + std::to_string(i)));
@@ -714,7 +763,8 @@ TEST_CASE("jitter spreads the returns of backends that went together") {
     CHECK(q.outliers->inspect(q.ids[0])->left == s.outliers->inspect(s.ids[0])->left);
 }
 
-TEST_CASE("hardening 2 and 3: a backend that is gone, and one of the same name, have nothing to do with each other") {
+TEST_CASE(
+    "hardening 2, hardening 3: a backend that is gone, and one of the same name, have nothing to do with each other") {
     pool p{10, exact};
     auto old = p.on(0);
     p.end(0, outcome::failure, 4);

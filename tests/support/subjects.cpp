@@ -31,6 +31,7 @@ subject describe() {
         s.any_weight = Entry::any_weight;
         s.overdispersion = &Entry::overdispersion;
     }
+    if constexpr (requires { Entry::heeds_degraded; }) s.heeds_degraded = Entry::heeds_degraded;
     s.name = name_of<Entry>();
     s.make_string = &make<Entry, std::string>;
     s.make_nameless = &make<Entry, nameless>;

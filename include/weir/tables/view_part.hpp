@@ -2,6 +2,7 @@
 
 #include "../snapshot.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,15 @@ namespace detail {
 
 inline constexpr condition elsewhere = static_cast<condition>(1
                                                               << 15);  // a member of the part that another part serves
+
+/// Lists of different lengths are equal if the longer one goes on with zeros.
+template <class T>
+[[nodiscard]] bool equal_but_for_zeros(const std::vector<T>& one, const std::vector<T>& other) {
+    const std::vector<T>& longer = one.size() < other.size() ? other : one;
+    const auto common = static_cast<std::ptrdiff_t>((std::min)(one.size(), other.size()));
+    return std::equal(one.begin(), one.begin() + common, other.begin()) &&
+           std::all_of(longer.begin() + common, longer.end(), [](T value) { return value == T{}; });
+}
 
 /// The members of `all` that `belongs` names, in their slots. Shared with `before`, or with `all`, where nothing differs.
 template <class Belongs>
@@ -34,13 +44,7 @@ std::shared_ptr<const roster> part_of(const std::shared_ptr<const roster>& all,
     constexpr std::uint64_t parts = std::uint64_t{1} << 63;
     part->version = part->mapping_version = all->version | parts;
     if (before == nullptr) return part;
-    const auto same = [&](const auto& now, const auto& then) {
-        const std::size_t common = (std::min)(now.size(), then.size());
-        for (std::size_t i = 0; i < (std::max)(now.size(), then.size()); ++i)
-            if (i < common ? now[i] != then[i] : (i < now.size() ? now[i] : then[i]) != 0) return false;
-        return true;
-    };
-    if (same(part->records, before->records) && same(part->weights, before->weights))
+    if (equal_but_for_zeros(part->records, before->records) && equal_but_for_zeros(part->weights, before->weights))
         part->mapping_version = before->mapping_version;
     return part;
 }

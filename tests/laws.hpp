@@ -73,6 +73,13 @@ struct adapted : Entry {
     }
 };
 
+/// A slow start within the millisecond that counts as no time: everybody is warming, and has all of its share.
+template <class Policy>
+struct brief_start : weir::slow_start<Policy> {
+    explicit brief_start(const Policy& p = Policy{})
+        : weir::slow_start<Policy>{p, {.window = std::chrono::milliseconds{1}}} {}
+};
+
 /// The one list. A new selector adds a line.
 using every_selector = std::tuple<                           //
     plain<kind::rotation, weir::round_robin>,                //
@@ -85,7 +92,10 @@ using every_selector = std::tuple<                           //
     choices_of<weir::in_flight, 3>,                          //
     hash_by<weir::ring_table>,                               //
     adapted<weir::bounded_load, hash_by<weir::ring_table>>,  //
-    adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>>;
+    adapted<weir::bounded_load, plain<kind::rotation, weir::round_robin>>,
+    adapted<weir::slow_start, plain<kind::draw, weir::random>>,  //
+    adapted<brief_start, plain<kind::rotation, weir::round_robin>>,  //
+    adapted<brief_start, hash_by<weir::ring_table>>>;
 
 /// An entry without its type, so that laws are compiled once, and not for each selector.
 struct subject {

@@ -4,6 +4,7 @@
 // select/choices.hpp, registry.hpp.
 
 #include "adapt/bounded_load.hpp"
+#include "adapt/slow_start.hpp"
 #include "condition.hpp"
 #include "fwd.hpp"
 #include "hash.hpp"
@@ -13,10 +14,12 @@
 #include "load/ewma.hpp"
 #include "load/in_flight.hpp"
 #include "load/peak_ewma.hpp"
+#include "load/reported_utilization.hpp"
 #include "outcome.hpp"
 #include "policy.hpp"
 #include "random.hpp"
 #include "registry.hpp"
+#include "registry/load_reports.hpp"
 #include "select/choices.hpp"
 #include "select/consistent_hash.hpp"
 #include "select/least_load.hpp"
@@ -27,6 +30,7 @@
 #include "selector.hpp"
 #include "tables/alias_table.hpp"
 #include "tables/smooth_sequence.hpp"
+#include "tables/warm_up.hpp"
 #include "tables/weighted_intervals.hpp"
 #include "version.hpp"
 #include "weight.hpp"

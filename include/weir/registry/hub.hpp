@@ -225,7 +225,7 @@ private:
     std::mutex mutex_;
     std::atomic<std::thread::id> writer_{};
     membership membership_;
-    metric_set metrics_;
+    metric_set metrics_{clock};
     std::vector<std::weak_ptr<attachment>> attached_;
     std::shared_ptr<const observers> observers_ = std::make_shared<const observers>();
     std::vector<change_event> events_;

@@ -24,6 +24,7 @@ namespace weir::inline WEIR_ABI {
 template <class Table>
 struct consistent_hash_policy {
     typename Table::options options{};
+    static constexpr bool by_key = true;
 
     struct table {
         std::shared_ptr<const Table> mapping;

@@ -2,8 +2,10 @@
 
 # Every header compiles alone, and twice.
 set(header_objects)
-foreach(header IN LISTS weir_headers weir_asio_headers)
+foreach(header IN LISTS weir_headers weir_asio_headers weir_md5_headers)
     if(header MATCHES "^weir/asio/" AND NOT TARGET Boost::headers)
+        continue()
+    elseif(header IN_LIST weir_md5_headers AND NOT WEIR_HAS_NETTLE)
         continue()
     endif()
     string(REGEX REPLACE "\\.hpp$" ".cpp" source ${header})

@@ -296,6 +296,50 @@ inline void never_what_may_not_be_chosen(const subject& entry) {
     for (const auto& m : r.members()) CHECK(m.in_flight == 0);
 }
 
+/// The first of the two exceptions: panic ignores what is known of health and nothing else, and the lease says so.
+inline void panic_ignores_health_alone(const subject& entry) {
+    constexpr auto of_health = weir::condition::failed_check | weir::condition::unreachable | weir::condition::ejected;
+    pool p{weights(8, 1)};
+    auto& r = p.registry;
+    const auto selector = entry.make(r, 3);
+    weir::generator random{11};
+    int wrong = 0, missed = 0, panics = 0, calm = 0, unsaid = 0;
+    for (std::uint64_t i = 0; i < 3000; ++i) {
+        const auto id = p.ids[random.below(p.ids.size())];
+        const auto one = static_cast<weir::condition>(1u << random.below(6));
+        random.below(3) == 0 ? r.set(id, one) : r.clear(id, one);
+        if (random.below(20) == 0)
+            r.set_panic(
+                {.threshold_percent = static_cast<int>(random.below(101)), .fail_closed = random.below(4) == 0});
+        const std::vector<weir::backend_id> exclude{p.ids[random.below(p.ids.size())]};
+        const weir::panic_options& o = r.hub()->seen()->panic();
+        int able = 0, eligible = 0;
+        for (const auto& m : r.members()) {
+            able += m.conditions.without(of_health).exclude() ? 0 : 1;
+            eligible += m.conditions.exclude() ? 0 : 1;
+        }
+        const bool panic = 100 * eligible < o.threshold_percent * able;
+        const auto acceptable = [&](const weir::member& m) {
+            const auto heeded = panic ? m.conditions.without(of_health) : m.conditions;
+            return !(panic && o.fail_closed) && !heeded.exclude() && m.id != exclude[0];
+        };
+        const auto members = r.members();
+        const bool any = std::any_of(members.begin(), members.end(), acceptable);
+        const auto lease = selector.pick(entry.nth(i, exclude));
+        missed += any && !lease ? 1 : 0;
+        if (!lease) continue;
+        (panic ? panics : calm) += 1;
+        wrong += acceptable(*r.inspect(lease.id())) ? 0 : 1;
+        unsaid += (lease.reason() == weir::pick_reason::panic) == panic ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+    CHECK(missed == 0);
+    CHECK(unsaid == 0);
+    CHECK(panics > 300);
+    CHECK(calm > 300);
+    CHECK(selector.counts()[weir::pick_reason::panic] == static_cast<std::uint64_t>(panics));
+}
+
 /// Leases that are held, counted by the holders themselves, never exceed the limit.
 inline void limits_hold_under_two_threads(const subject& entry) {
     pool p;

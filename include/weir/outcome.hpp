@@ -31,7 +31,7 @@ enum class pick_reason : std::uint8_t {
     chosen,    ///< the selector's own rule
     rerouted,  ///< the rule's first candidate was ineligible, excluded or at its limit: the rule's next
     spilled,   ///< the rule's first candidate had reached a load bound
-    panic,     ///< too few are eligible, so health was ignored (reserved: no selector does that yet)
+    panic,     ///< too few are eligible, so health is ignored: every lease of that time, see panic_options
     fallback,  ///< the rule found none within its steps: a weighted draw over all that are acceptable
     keyless,   ///< a hashing selector without a key: a random draw
     sticky,    ///< the session's own backend (reserved: no selector does that yet)

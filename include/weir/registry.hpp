@@ -66,6 +66,17 @@ public:
         return one([&](auto& change) { return change.clear(id, c); });
     }
 
+    /// What to do when too few are eligible; off by default. Throws std::invalid_argument for a threshold outside 0 to 100.
+    void set_panic(const panic_options& options) {
+        update([&](auto& change) { change.set_panic(options); });
+    }
+    /// Too few are eligible at present. Each lease of that time says `pick_reason::panic`.
+    [[nodiscard]] bool in_panic() const noexcept {
+        const detail::read_section section{hub_->readers};
+        const view* v = hub_->seen();
+        return v != nullptr && v->in_panic();
+    }
+
     /// Makes the members equal to a list of backends, or of pairs of a backend and its `backend_options`, by identity:
     /// who stays keeps its instance, leases, conditions and statistics, and takes over weight, limit, priority and zone.
     /// Each must have an identity, and no two the same. An unchanged list changes nothing, an empty one removes all. The
@@ -161,7 +172,7 @@ private:
                 .identity = std::string{v.identity(i)},
                 .weight = v.weight(i),
                 .conditions = v.conditions(i),
-                .eligible = v.is_eligible(i),
+                .eligible = v.weight(i) != 0 && !v.conditions(i).exclude(),
                 .in_flight = v.in_flight(i),
                 .max_in_flight = v.limit(i),
                 .priority = v.priority(i),

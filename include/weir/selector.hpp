@@ -79,6 +79,13 @@ public:
     [[nodiscard]] selector_counts counts() const noexcept { return core_->counts(); }
     [[nodiscard]] const Policy& policy() const noexcept { return core_->policy(); }
 
+    /// Runs `f(const view&, const Policy::table&)` on what picks use now, while it cannot go; false once the registry is
+    /// gone. `f` should be short and must not suspend.
+    template <class F>
+    bool inspect(F&& f) const {
+        return core_->inspect(std::forward<F>(f));
+    }
+
 private:
     std::shared_ptr<detail::selector_core<Policy>> core_;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "detail/record.hpp"
+#include "panic.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -46,7 +47,7 @@ public:
         return index < slots_ && roster_->records[index] != nullptr;
     }
 
-    /// The indices that may be chosen, ascending.
+    /// The indices that may be chosen, ascending. In panic: with those that only their health keeps out, or nobody.
     [[nodiscard]] std::span<const std::uint32_t> eligible() const noexcept { return eligible_; }
     [[nodiscard]] bool is_eligible(std::uint32_t index) const noexcept {
         return index < slots_ && ((bits_[index / 64] >> (index % 64)) & 1) != 0;
@@ -65,6 +66,9 @@ public:
     [[nodiscard]] std::string_view zone(std::uint32_t index) const noexcept {
         return roster_->zone_names[roster_->zones[index]];
     }
+    /// Too few are eligible by their conditions, so that `eligible` is the answer to that; see panic_options.
+    [[nodiscard]] bool in_panic() const noexcept { return in_panic_; }
+    [[nodiscard]] const panic_options& panic() const noexcept { return panic_; }
     [[nodiscard]] weir::conditions conditions(std::uint32_t index) const noexcept { return conditions_[index]; }
     [[nodiscard]] backend_id id(std::uint32_t index) const noexcept { return {index, roster_->generations[index]}; }
     /// Empty: this backend has none.
@@ -97,13 +101,18 @@ public:
     }
 
     /// Made by the registry.
-    view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version)
+    view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version,
+         const panic_options& panic = {})
         : roster_{std::move(roster)}, records_{roster_->records.data()}, weights_{roster_->weights.data()},
-          conditions_{std::move(conditions)}, version_{version},
+          conditions_{std::move(conditions)}, panic_{panic}, version_{version},
           slots_{static_cast<std::uint32_t>(roster_->records.size())}, bits_((roster_->records.size() + 63) / 64) {
+        in_panic_ = panic_.threshold_percent > 0 && too_few();
+        if (in_panic_ && panic_.fail_closed) return;
+        const weir::conditions ignored = in_panic_ ? detail::of_health : weir::conditions{};
         eligible_.reserve(slots_);
         for (std::uint32_t i = 0; i < slots_; ++i) {
-            if (roster_->weights[i] == 0 || conditions_[i].exclude()) continue;  // a free slot has weight 0
+            if (roster_->weights[i] == 0 || conditions_[i].without(ignored).exclude())
+                continue;  // a free slot has weight 0
             eligible_.push_back(i);
             bits_[i / 64] |= std::uint64_t{1} << (i % 64);
             total_weight_ += roster_->weights[i];
@@ -115,10 +124,22 @@ public:
     [[nodiscard]] const std::vector<weir::conditions>& all_conditions() const noexcept { return conditions_; }
 
 private:
+    [[nodiscard]] bool too_few() const noexcept {
+        std::uint64_t eligible = 0, able = 0;
+        for (std::uint32_t i = 0; i < slots_; ++i) {
+            if (weights_[i] == 0) continue;
+            eligible += conditions_[i].exclude() ? 0 : 1;
+            able += conditions_[i].without(detail::of_health).exclude() ? 0 : 1;
+        }
+        return detail::is_panic(panic_, eligible, able);
+    }
+
     std::shared_ptr<const detail::roster> roster_;
     detail::record_base* const* records_;  // of the roster: one load less in a pick
     const std::uint32_t* weights_;
     std::vector<weir::conditions> conditions_;
+    panic_options panic_;
+    bool in_panic_ = false;
     std::uint64_t version_;
     std::uint64_t total_weight_ = 0;
     std::uint32_t slots_;

@@ -16,6 +16,7 @@ namespace {
 /// A table of the user's own: the ring, counted.
 struct counting_table {
     using options = weir::ring_table::options;
+    static constexpr bool history_free = true;
     static inline int built = 0;
     weir::ring_table ring;
     counting_table(std::span<const weir::hash_member> members, const options& o) : ring{members, o} { ++built; }

@@ -48,6 +48,12 @@ WEIR_NEVER_INLINE inline void seed_this_thread() noexcept {
                          1;
 }
 
+/// A number that differs between threads, processes and runs, for seeds that nobody gave.
+inline std::uint64_t some_number() noexcept {
+    if (this_thread.random == 0) seed_this_thread();
+    return scramble(this_thread.random += weyl_step);
+}
+
 /// In a forked child, in the thread that forked: forget the others, and do not repeat the parent's random numbers.
 inline void after_fork() noexcept {
     domain::slot* own = nullptr;

@@ -62,6 +62,7 @@ public:
             // A backend whose last lease ends in here is destroyed when the section ends: after the lock is released.
             const read_section section{readers};
             const writer_lock lock{*this, "an update"};
+            if (current_ == nullptr) return;  // the registry is gone
             d = std::make_unique<draft>(membership_, *current_, !observers_->empty());
             const undo_on_throw undo{*d, attached};
             edit(*d);

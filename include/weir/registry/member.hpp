@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../detail/error.hpp"
 #include "../snapshot.hpp"
 #include "../weight.hpp"
 
@@ -22,13 +23,22 @@ struct backend_options {
     std::string zone = {};                     ///< where it is; empty: unknown; nor this
 };
 
+namespace detail {
+
+inline void check(const backend_options& options) {
+    if (options.max_in_flight == 0)
+        reject("max_in_flight 0 is not at least 1; a weight of 0 or condition::disabled takes a backend out");
+}
+
+}  // namespace detail
+
 /// One backend as it stands: a copy, of a moment.
 struct member {
     backend_id id;
     std::string identity;  ///< empty: it has none
     std::uint32_t weight = 0;
     weir::conditions conditions;
-    bool eligible = false;
+    bool eligible = false;  ///< by its conditions and weight, whether there is panic or not
     std::uint32_t in_flight = 0;
     std::uint32_t max_in_flight = unlimited;
     std::uint32_t priority = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../hashing/keyed_table.hpp"
 #include "../hashing/ring_table.hpp"
 #include "../selector.hpp"
 
@@ -19,10 +20,12 @@ namespace weir::inline WEIR_ABI {
 /// Bias: the table's imbalance.
 /// One backend: that one. None: the error. A backend without an identity: std::invalid_argument, in words.
 ///
-/// A table has `options`, `Table(std::span<const hash_member>, options)`, `empty`, `find(key)`, `walk(key, steps, accept)`
-/// and says whether it is `history_free`. Model: ring_table.
+/// A table that can is made of its predecessor: a ring merges the points of one backend in, and tables that are not
+/// `history_free` keep their history. See keyed_table.
 template <class Table>
 struct consistent_hash_policy {
+    static_assert(detail::explain_keyed_table<Table>::value);
+
     typename Table::options options{};
     static constexpr bool by_key = true;
 
@@ -40,6 +43,8 @@ struct consistent_hash_policy {
         members.reserve(v.size());
         for (std::uint32_t i = 0; i < v.slots(); ++i)
             if (v.is_member(i)) members.push_back({v.identity(i), v.weight(i), i});
+        if constexpr (detail::is_made_of_previous<Table>)
+            if (b != nullptr) return {std::make_shared<const Table>(*b->table.mapping, members)};
         return {std::make_shared<const Table>(members, options)};
     }
 
@@ -75,6 +80,14 @@ public:
     explicit consistent_hash(registry_base<Backend>& r, const typename Table::options& o = {},
                              const selector_options& options = {})
         : basic_selector<Backend, consistent_hash_policy<Table>>{r, {o}, options} {}
+
+    /// The table that picks use now: to look keys up without picking, to compare it with what a change would make of
+    /// it, to export its state. Its indices are slots. Null once the registry is gone.
+    [[nodiscard]] std::shared_ptr<const Table> table() const {
+        std::shared_ptr<const Table> now;
+        this->inspect([&](const view&, const auto& t) { now = t.mapping; });
+        return now;
+    }
 };
 
 using ring_hash_policy = consistent_hash_policy<ring_table>;

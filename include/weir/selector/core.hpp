@@ -64,6 +64,15 @@ public:
         return choose_in_section(options, f);
     }
 
+    template <class F>
+    bool inspect(F&& f) const {
+        const read_section section{readers_};
+        const published_base* const p = current_.load(std::memory_order_seq_cst);
+        if (p->members == nullptr) return false;
+        std::forward<F>(f)(*p->members, static_cast<const published*>(p)->contents);
+        return true;
+    }
+
     [[nodiscard]] selector_counts counts() const noexcept { return counters_.read(); }
     [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
 
@@ -156,7 +165,12 @@ private:
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
                                           std::chrono::nanoseconds now) noexcept {
         if (p.members == nullptr || p.members->eligible().empty()) return {};
-        const view& v = *p.members;
+        choice c = decide_calmly(p, *p.members, options, now);
+        if (p.members->in_panic()) c.reason = pick_reason::panic;
+        return c;
+    }
+    choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
+                         std::chrono::nanoseconds now) noexcept {
         const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
         if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;

@@ -48,10 +48,17 @@ public:
     }
 
     void reserve(std::uint64_t points) { points_.reserve(static_cast<std::size_t>(points)); }
-    void place(Word at, std::uint32_t index) { points_.push_back({at, index}); }
+    /// All points of one member are placed before those of the next.
+    void place(Word at, std::uint32_t index) {
+        if (owners_.empty() || owners_.back() != index) owners_.push_back(index);
+        points_.push_back({at, static_cast<std::uint32_t>(owners_.size() - 1)});
+    }
     /// After the last `place`.
     void close() {
-        std::stable_sort(points_.begin(), points_.end(), [](const point& a, const point& b) { return a.at < b.at; });
+        std::sort(points_.begin(), points_.end(),
+                  [](const point& a, const point& b) { return a.at != b.at ? a.at < b.at : a.index < b.index; });
+        for (point& p : points_) p.index = owners_[p.index];
+        owners_ = {};
     }
     /// Leaves one of several equal points, the first.
     void drop_equal() {
@@ -103,9 +110,10 @@ public:
 private:
     struct point {
         Word at;
-        std::uint32_t index;
+        std::uint32_t index;  // until `close` the rank of its member
     };
     std::vector<point> points_;
+    std::vector<std::uint32_t> owners_;  // until `close`: indices, by rank
 };
 
 }  // namespace weir::inline WEIR_ABI::detail

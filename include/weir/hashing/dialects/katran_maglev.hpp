@@ -73,9 +73,11 @@ public:
         if (o.hash_of == nullptr) detail::reject("katran_maglev_table: hash_of is null; it has to be a function");
         const std::vector<hash_member> all = detail::by_identity(members);
         std::vector<std::pair<std::uint64_t, std::size_t>> order;  // by hash, and where that is equal by identity
+        order.reserve(all.size());
         for (std::size_t i = 0; i < all.size(); ++i) order.emplace_back(o.hash_of(all[i].identity), i);
         std::sort(order.begin(), order.end());
         std::vector<katran_endpoint> endpoints;
+        endpoints.reserve(all.size());
         for (const auto& [hashed, i] : order) endpoints.push_back({hashed, all[i].weight});
         slots_ = {katran_slots(endpoints, o.table_size), [&](std::uint32_t e) { return all[order[e].second].index; }};
     }

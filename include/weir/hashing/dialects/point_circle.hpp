@@ -40,7 +40,7 @@ public:
     static constexpr std::uint64_t max_points = std::uint64_t{1} << 24;
 
     /// Throws std::invalid_argument where `weight` times `per_weight` points are too many; `who` is the table's name.
-    static void check(const char* who, std::uint64_t weight, std::uint64_t per_weight) {
+    static void check_size(const char* who, std::uint64_t weight, std::uint64_t per_weight) {
         if (weight > max_points / per_weight)
             reject(std::string{who} + ": weights of " + std::to_string(weight) + " in all times " +
                    std::to_string(per_weight) + " points are more than " + std::to_string(max_points) +

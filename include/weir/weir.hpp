@@ -29,6 +29,8 @@
 #include "hashing/session_key.hpp"
 #include "hashing/siphash.hpp"
 #include "health/active_checker.hpp"
+#include "health/drain.hpp"
+#include "health/drain_wait.hpp"
 #include "health/outlier_detector.hpp"
 #include "health/retry.hpp"
 #include "identity.hpp"

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "../registry.hpp"
+#include "elapsed_time.hpp"
 #include "idle_cell.hpp"
-#include "probe_schedule.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -119,7 +119,7 @@ public:
     [[nodiscard]] std::chrono::nanoseconds next_due(std::chrono::nanoseconds now) const {
         auto next = (std::chrono::nanoseconds::max)();
         for (const auto& one : in_progress())
-            next = (std::min)({next, one->deadline, detail::after(now, std::chrono::seconds{1})});
+            next = (std::min)({next, one->deadline, detail::elapsed_time::after(now, std::chrono::seconds{1})});
         return next;
     }
 

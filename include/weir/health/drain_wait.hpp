@@ -1,5 +1,6 @@
 #pragma once
 
+#include "check_options.hpp"
 #include "drain.hpp"
 
 #include <atomic>
@@ -30,7 +31,7 @@ drained drain_and_wait(registry_base<Backend>& r, backend_id id, std::chrono::na
     };
     const auto shared = std::make_shared<shared_end>();  // who tells may still be in there when this returns
     drainer drains{r};
-    const auto deadline = detail::after(now(), patience);
+    const auto deadline = detail::elapsed_time::after(now(), patience);
     const bool known = drains.drain(id, deadline, [shared](const drained& d) {
         const std::lock_guard lock{shared->mutex};
         shared->end = d;

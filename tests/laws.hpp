@@ -49,7 +49,7 @@ struct nginx_ip_hash {
     static constexpr kind is = kind::dialect;
     template <class Backend>
     static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
-        return weir::ip_hash<Backend>{r, weir::ip_hash_order::by_identity, {.seed = seed}};
+        return weir::ip_hash<Backend>{r, {}, {.seed = seed}};
     }
 };
 

@@ -23,7 +23,6 @@
 #include "hashing/memento_buckets.hpp"
 #include "hashing/memento_table.hpp"
 #include "hashing/multi_probe_table.hpp"
-#include "hashing/nginx_ip_table.hpp"
 #include "hashing/rendezvous_table.hpp"
 #include "hashing/ring_table.hpp"
 #include "hashing/session_key.hpp"

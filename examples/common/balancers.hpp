@@ -30,11 +30,13 @@ struct named_balancer {
 template <class Backend>
 inline constexpr named_balancer<Backend> balancers[] = {
     {"round_robin", bind<Backend, weir::round_robin_policy>},
+    {"round_robin_per_thread", bind<Backend, weir::rotation_policy<weir::per_thread_cursor>>},
     {"random", bind<Backend, weir::random_policy>},
     {"least_connections", bind<Backend, weir::least_load_policy<weir::in_flight>>},
     {"power_of_two", bind<Backend, weir::choices_policy<weir::in_flight, 2>>},
     {"peak_ewma", bind<Backend, weir::choices_policy<weir::peak_ewma, 2>>},
     {"ring_hash", bind<Backend, weir::ring_hash_policy>},
+    {"ip_hash", bind<Backend, weir::ip_hash_policy>},
     {"bounded_ring_hash", bind<Backend, weir::bounded_load<weir::ring_hash_policy>>},
 };
 

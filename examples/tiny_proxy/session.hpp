@@ -30,9 +30,10 @@ public:
         reused_ = false;
         refusal fault;
         std::vector<weir::backend_id> tried;
+        const std::string_view text = shared_.set.key == "ip" ? ip_ : "";  // for selectors that read addresses
         for (const auto wanted = key();; ++shared_.retried) {
-            auto lease = shared_.pick({.key = wanted, .exclude = tried});
-            if (!lease && reused_) lease = shared_.pick({.key = wanted});  // an idle connection died, perhaps no more
+            auto lease = shared_.pick({.key = wanted, .key_text = text, .exclude = tried});
+            if (!lease && reused_) lease = shared_.pick({.key = wanted, .key_text = text});  // an idle connection died, perhaps no more
             if (!lease) co_return co_await respond({fault ? fault.status : 503, to_string(lease.error())});
             tried.push_back(lease.id());
             fault = co_await try_on(lease);

@@ -44,6 +44,7 @@ inline constexpr named_balancer<Backend> balancers[] = {
     {"slow_start_round_robin", bind<Backend, weir::slow_start<weir::round_robin_policy>>},
     {"priority_round_robin", bind<Backend, weir::priority<weir::round_robin_policy>>},
     {"ring_hash", bind<Backend, weir::ring_hash_policy>},
+    {"ip_hash", bind<Backend, weir::ip_hash_policy>},
     {"bounded_ring_hash", bind<Backend, weir::bounded_load<weir::ring_hash_policy>>},
     {"maglev", bind<Backend, weir::maglev_policy>},
     {"bounded_maglev", bind<Backend, weir::bounded_load<weir::maglev_policy>>},

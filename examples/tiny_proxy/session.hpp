@@ -30,10 +30,10 @@ public:
         reused_ = false;
         refusal fault;
         std::vector<weir::backend_id> tried;
-        for (const auto wanted = key();; ++shared_.retried) {
-            auto lease = shared_.pick({.key_text = wanted, .exclude = tried});
+        for (const auto text = key();; ++shared_.retried) {
+            auto lease = shared_.pick({.key_text = text, .exclude = tried});
             if (!lease && reused_)
-                lease = shared_.pick({.key_text = wanted});  // an idle connection died, perhaps no more
+                lease = shared_.pick({.key_text = text});  // an idle connection died, perhaps no more
             if (!lease) co_return co_await respond({fault ? fault.status : 503, to_string(lease.error())});
             tried.push_back(lease.id());
             fault = co_await try_on(lease);

@@ -105,6 +105,25 @@ void add_selector(const std::string& name, bool weighted, const std::function<Se
     });
 }
 
+/// A selector by latencies, also as an event loop uses it: the loop has read the clock, and the pick is told.
+template <class Selector>
+void add_timed(const std::string& name, const std::function<Selector(weir::registry<server>&)>& make) {
+    add_selector<Selector>(name, false, make);
+    const auto pools = [=](int n) { return std::make_shared<pool<Selector>>(n, false, make); };
+    const auto start = std::chrono::steady_clock::now().time_since_epoch();
+    const auto time = [start](std::uint64_t count) {
+        return start + std::chrono::nanoseconds{50 * (count & 0xffffffff)};
+    };
+    add_row<pool<Selector>>(name + " choose, told the time", pools, [time](pool<Selector>& p, std::uint64_t count) {
+        p.selector.choose({.now = time(count)}, [](server& s) { benchmark::DoNotOptimize(s.number); });
+    });
+    add_row<pool<Selector>>(name + " lease, success, told", pools, [time](pool<Selector>& p, std::uint64_t count) {
+        auto lease = p.selector.pick({.now = time(count)});
+        benchmark::DoNotOptimize(lease->number);
+        lease.complete(weir::outcome::success);
+    });
+}
+
 // What people write today: round robin over a vector, behind whatever makes replacing it safe.
 
 struct mutex_baseline {
@@ -121,6 +140,15 @@ struct atomic_shared_ptr_baseline {
     std::shared_ptr<const std::vector<server>> servers;  // through the free functions: libc++ has no other ones
     std::atomic<std::size_t> next{0};
 };
+
+/// The least of all by looking at each, one line a backend: the first of those that tie.
+struct scan_baseline {
+    struct alignas(64) line {
+        std::atomic<std::uint32_t> in_flight{0};
+    };
+    std::vector<line> lines;
+};
+const std::string scan_row = "today: scan of all loads, a line each", held_row = "least_connections, 1.5 n held";
 
 std::vector<server> make_servers(int n) {
     std::vector<server> servers;
@@ -143,6 +171,9 @@ void add_floors() {
             const weir::detail::read_section section{weir::detail::process_domain};
             benchmark::ClobberMemory();
         }
+    });
+    add("floor: steady_clock", "-", [](benchmark::State& state) {
+        for (auto _ : state) benchmark::DoNotOptimize(std::chrono::steady_clock::now());
     });
     add("floor: empty loop", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::ClobberMemory();
@@ -188,11 +219,51 @@ void add_baselines() {
         });
 }
 
+void add_scan() {
+    const auto lines = [](int n) {
+        return std::make_shared<scan_baseline>(
+            scan_baseline{std::vector<scan_baseline::line>(static_cast<std::size_t>(n))});
+    };
+    add_row<scan_baseline>(scan_row, lines, [](scan_baseline& b, std::uint64_t) {
+        const scan_baseline::line* best = nullptr;
+        std::uint32_t least = ~std::uint32_t{0};
+        for (const auto& one : b.lines)
+            if (const auto load = one.in_flight.load(std::memory_order_relaxed); load < least) {
+                least = load;
+                best = &one;
+            }
+        benchmark::DoNotOptimize(best);
+    });
+}
+
+/// Least connections while leases are held: half of the backends have one more than the others.
+void add_held() {
+    using least = weir::least_connections<server>;
+    struct held : pool<least> {
+        explicit held(int n) : pool<least>{n, false, [](auto& r) { return least{r}; }} {
+            for (int i = 0; i < n + n / 2; ++i) leases.push_back(selector.pick());
+        }
+        std::vector<weir::lease<server>> leases;
+    };
+    const auto make = [](int n) { return std::make_shared<held>(n); };
+    add_row<held>(held_row + " choose", make, [](held& p, std::uint64_t) {
+        p.selector.choose([](server& s) { benchmark::DoNotOptimize(s.number); });
+    });
+    add_row<held>(held_row + " lease", make, [](held& p, std::uint64_t) {
+        const auto lease = p.selector.pick();
+        benchmark::DoNotOptimize(lease->number);
+    });
+}
+
 void add_selectors() {
     using registry = weir::registry<server>;
     add_selector<weir::round_robin<server>>("round_robin", false, [](registry& r) { return weir::round_robin{r}; });
     add_selector<weir::round_robin<server>>(
         "round_robin 1:2:3", true, [](registry& r) { return weir::round_robin{r}; }, false);
+    using per_thread = weir::round_robin<server, weir::per_thread_cursor>;
+    add_selector<per_thread>("round_robin, per thread", false, [](registry& r) { return per_thread{r}; });
+    add_selector<per_thread>(
+        "round_robin 1:2:3, per thread", true, [](registry& r) { return per_thread{r}; }, false);
     add_selector<weir::random<server>>("random", false, [](registry& r) { return weir::random{r}; });
     add_selector<weir::random<server>>("random 1:2:3", true, [](registry& r) { return weir::random{r}; }, false);
     add_selector<weir::power_of_two<server>>("power_of_two", false, [](registry& r) { return weir::power_of_two{r}; });
@@ -200,8 +271,11 @@ void add_selectors() {
         "power_of_two 1:2:3", true, [](registry& r) { return weir::power_of_two{r}; }, false);
     add_selector<weir::least_connections<server>>("least_connections", false,
                                                   [](registry& r) { return weir::least_connections{r}; });
-    add_selector<weir::choices<server, weir::peak_ewma>>(
-        "choices, peak_ewma", false, [](registry& r) { return weir::choices{r, weir::peak_ewma{}}; });
+    add_timed<weir::p2c_peak_ewma<server>>("p2c_peak_ewma", [](registry& r) { return weir::p2c_peak_ewma{r}; });
+    add_timed<weir::choices<server, weir::ewma>>("choices, ewma",
+                                                 [](registry& r) { return weir::choices{r, weir::ewma{}}; });
+    add_selector<weir::least_response_time<server>>("least_response_time", false,
+                                                    [](registry& r) { return weir::least_response_time{r}; });
     add_selector<weir::ring_hash<server>, true>("ring_hash", false, [](registry& r) { return weir::ring_hash{r}; });
     using bounded = weir::bounded_load<weir::ring_hash_policy>;
     add_selector<weir::basic_selector<server, bounded>, true>(
@@ -213,7 +287,9 @@ void add_selectors() {
 int main(int argc, char** argv) {
     add_floors();
     add_selectors();
+    add_held();
     add_baselines();
+    add_scan();
     std::vector<char*> arguments(argv, argv + argc);
     // Repeated and in random order, so that a machine whose speed drifts does not favour a row.
     std::string defaults[] = {"--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",
@@ -230,6 +306,15 @@ int main(int argc, char** argv) {
                 "floor: shared fetch_add/-", 1);
     table.print("two threads: ns of each, and the ratio to a shared fetch_add by two threads", rows, columns,
                 "floor: shared fetch_add/-", 2);
+    std::printf("\none thread: how often faster than a scan, choose / lease\n");
+    for (const std::string name : {"least_connections", held_row.c_str()})
+        for (const int n : sizes) {
+            const auto faster = [&](const std::string& what) {
+                const double ours = table.median(name + what + '/' + std::to_string(n));
+                return ours > 0 ? table.median(scan_row + '/' + std::to_string(n)) / ours : 0;
+            };
+            std::printf("%-44s %7d %7.2fx / %.2fx\n", name.c_str(), n, faster(" choose"), faster(" lease"));
+        }
     std::printf("\ntwo threads against one: picks per second\n");
     for (const auto& row : rows) {
         std::string line;

@@ -23,6 +23,7 @@ set(floors
     "0 version.hpp"
     "0 outcome.hpp"
     "0 condition.hpp"
+    "0 panic.hpp"
     "0 weight.hpp"
     "0 identity.hpp"
     "0 hash.hpp"
@@ -30,8 +31,10 @@ set(floors
     "0 detail/")
 
 # Never, although it would not be upward: an adaptor knows the concept, no selector; the umbrella needs no Boost.
-set(forbidden "adapt/.*>select/" "weir[.]hpp>asio/")
+set(forbidden "adapt/.*>select/" "weir[.]hpp>asio/"
+    "(weir|hashing/functions|select/dialects)[.]hpp>.*/(md5|ketama)[.]hpp") # which need Nettle
 set(operating_system detail/os.hpp)
+set(nettle hashing/functions/md5.hpp)
 
 function(floor_of header result)
     string(REGEX MATCH "^[^/]*/" folder ${header})
@@ -67,7 +70,8 @@ foreach(header IN LISTS headers)
             cmake_path(APPEND folder ${included} OUTPUT_VARIABLE included)
             cmake_path(NORMAL_PATH included)
         else()
-            if(NOT header MATCHES "^asio/" AND NOT header STREQUAL operating_system AND NOT included MATCHES "^[a-z_0-9]+$")
+            if(NOT header MATCHES "^asio/" AND NOT header STREQUAL operating_system
+                AND NOT (header STREQUAL nettle AND included STREQUAL "nettle/md5.h") AND NOT included MATCHES "^[a-z_0-9]+$")
                 list(APPEND faults "weir/${header} includes <${included}>: only weir/${operating_system} may")
             endif()
             continue()

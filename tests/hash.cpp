@@ -6,23 +6,12 @@
 #include <bit>
 #include <set>
 
-namespace {
-
-std::string bytes(const std::string& hex) {
-    std::string result;
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-        result.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-    return result;
-}
-
-}  // namespace
-
 TEST_CASE("hash is xxHash64, for every length and seed that other implementations were asked for") {
     int rows = 0;
     for (const auto& row : weir_test::vector_rows("hash_functions.csv")) {
         if (row[0] != "xxh64") continue;
         INFO("seed " << row[1] << ", input " << row[2]);
-        CHECK(weir::hash(bytes(row[2]), std::stoull(row[1])) == std::stoull(row[3], nullptr, 16));
+        CHECK(weir::hash(weir_test::bytes_of_hex(row[2]), std::stoull(row[1])) == std::stoull(row[3], nullptr, 16));
         ++rows;
     }
     CHECK(rows == 164);

@@ -7,24 +7,21 @@
 //   GET /slow/MS     a reply after MS              ANY /die       closes without a reply
 //   other methods    JSON with the length and a checksum of the body that arrived
 
-#include <boost/asio.hpp>
-#include <boost/beast.hpp>
+#include "../common/net.hpp"
+#include "../common/program.hpp"
 
-#include <CLI/CLI.hpp>
+#include <boost/beast.hpp>
 #include <nlohmann/json.hpp>
 
-#include <charconv>
-#include <chrono>
-#include <iostream>
 #include <map>
 #include <random>
 #include <string>
 
 namespace {
 
-namespace asio = boost::asio;
+using namespace examples;  // ../common
 namespace http = boost::beast::http;
-using asio::ip::tcp;
+using std::chrono::milliseconds;
 
 struct settings {
     std::string name = "backend", colour = "steelblue";
@@ -39,6 +36,7 @@ struct counts {
 
 /// One thread serves everything, so nothing is shared.
 struct server {
+    asio::io_context context{1};
     settings set;
     counts count;
     std::mt19937 random{std::random_device{}()};
@@ -61,33 +59,28 @@ std::string page(const server& s) {
            "<p style='font-size:.4em'>request " + std::to_string(s.count.requests) + "</p></body>\n";
 }
 
-asio::awaitable<void> pause(std::uint64_t milliseconds) {
-    asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(milliseconds));
-    co_await timer.async_wait(asio::use_awaitable);
-}
-
 /// Sends `size` bytes in pieces, whatever the framing says about their end.
-asio::awaitable<void> send_bytes(tcp::socket& socket, http::response<http::buffer_body> reply, std::uint64_t size) {
+task<> send_bytes(tcp_socket& socket, http::response<http::buffer_body> reply, std::uint64_t size) {
     reply.body().data = nullptr;
     reply.body().more = size != 0;
     http::response_serializer<http::buffer_body> serializer{reply};
-    co_await http::async_write_header(socket, serializer, asio::use_awaitable);
+    co_await http::async_write_header(socket, serializer, or_throw);
     std::string piece;
     for (std::uint64_t at = 0; at < size; at += piece.size()) {
         piece.resize(static_cast<std::size_t>((std::min<std::uint64_t>)(64 * 1024, size - at)));
         for (std::size_t i = 0; i < piece.size(); ++i) piece[i] = byte_at(at + i);
         reply.body() = {piece.data(), piece.size(), at + piece.size() < size};
-        auto [ec, n] = co_await http::async_write(socket, serializer, asio::as_tuple(asio::use_awaitable));
+        auto [ec, n] = co_await http::async_write(socket, serializer, as_result);
         if (ec && ec != http::error::need_buffer) throw boost::system::system_error(ec);
     }
-    if (size == 0) co_await http::async_write(socket, serializer, asio::use_awaitable);
+    if (size == 0) co_await http::async_write(socket, serializer, or_throw);
 }
 
 /// Reads one request and answers it; false when the connection should end.
-asio::awaitable<bool> serve_one(server& s, tcp::socket& socket, boost::beast::flat_buffer& buffer) {
+task<bool> serve_one(server& s, tcp_socket& socket, boost::beast::flat_buffer& buffer) {
     http::request_parser<http::buffer_body> parser;
     parser.body_limit(boost::none);
-    co_await http::async_read_header(socket, buffer, parser, asio::use_awaitable);
+    co_await http::async_read_header(socket, buffer, parser, or_throw);
     auto& request = parser.get();
     const std::string method(request.method_string()), target(request.target());
     ++s.count.requests;
@@ -97,7 +90,7 @@ asio::awaitable<bool> serve_one(server& s, tcp::socket& socket, boost::beast::fl
     std::string piece(64 * 1024, '\0');
     while (!parser.is_done()) {
         request.body() = {piece.data(), piece.size(), true};
-        auto [ec, n] = co_await http::async_read(socket, buffer, parser, asio::as_tuple(asio::use_awaitable));
+        auto [ec, n] = co_await http::async_read(socket, buffer, parser, as_result);
         if (ec && ec != http::error::need_buffer) throw boost::system::system_error(ec);
         const auto got = piece.size() - request.body().size;
         for (std::size_t i = 0; i < got; ++i) sum = sum * 31 + static_cast<unsigned char>(piece[i]);
@@ -105,8 +98,8 @@ asio::awaitable<bool> serve_one(server& s, tcp::socket& socket, boost::beast::fl
     }
 
     if (target == "/die") co_return false;
-    if (s.set.delay != 0) co_await pause(s.set.delay);
-    if (numbered(target, "/slow/", number)) co_await pause(number);
+    if (s.set.delay != 0) co_await pause(milliseconds(s.set.delay));
+    if (numbered(target, "/slow/", number)) co_await pause(milliseconds(number));
 
     const bool failing = std::uniform_real_distribution<>{}(s.random) < s.set.error_rate;
     http::response<http::string_body> reply{failing ? http::status::internal_server_error : http::status::ok, 11};
@@ -155,13 +148,13 @@ asio::awaitable<bool> serve_one(server& s, tcp::socket& socket, boost::beast::fl
     if (!bodyless) reply.prepare_payload();
     http::response_serializer<http::string_body> serializer{reply};
     if (method == "HEAD" || bodyless)
-        co_await http::async_write_header(socket, serializer, asio::use_awaitable);
+        co_await http::async_write_header(socket, serializer, or_throw);
     else
-        co_await http::async_write(socket, serializer, asio::use_awaitable);
+        co_await http::async_write(socket, serializer, or_throw);
     co_return request.keep_alive();
 }
 
-asio::awaitable<void> serve(server& s, tcp::socket socket) {
+task<> serve(server& s, tcp_socket socket) {
     ++s.count.connections;
     boost::beast::flat_buffer buffer;
     try {
@@ -173,53 +166,27 @@ asio::awaitable<void> serve(server& s, tcp::socket socket) {
     }
 }
 
-asio::awaitable<void> accept(server& s, tcp::acceptor& acceptor) {
-    for (;;) {
-        auto [ec, socket] = co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
-        if (ec == asio::error::operation_aborted) co_return;
-        if (ec)
-            co_await pause(50);  // out of file descriptors, most likely
-        else
-            co_spawn(acceptor.get_executor(), serve(s, std::move(socket)), asio::detached);
-    }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     server s;
     std::string address = "127.0.0.1:8081";
-    CLI::App app{"A small HTTP backend that says who it is"};
-    app.option_defaults()->always_capture_default();
-    app.add_option("--listen", address, "ADDRESS:PORT; port 0 takes a free one");
+    program app{"demo_backend", "A small HTTP backend that says who it is"};
+    app.add_option("--listen", address, "HOST:PORT; port 0 takes a free one");
     app.add_option("--name", s.set.name, "what it calls itself");
     app.add_option("--colour", s.set.colour, "a CSS colour for its page")->check([](const std::string& c) {
-        return c.find_first_not_of("#0123456789abcdefghijklmnopqrstuvwxyzABCDEF") == c.npos ? ""
-                                                                                            : "expected a CSS colour";
+        const bool known = c.find_first_not_of("#0123456789abcdefghijklmnopqrstuvwxyzABCDEF") == c.npos;
+        return known ? "" : "'" + c + "': expected a CSS colour";
     });
     app.add_option("--delay", s.set.delay, "ms to wait before each reply")->check(CLI::Range(0, 3600000));
     app.add_option("--error-rate", s.set.error_rate, "share of requests answered 500")->check(CLI::Range(0.0, 1.0));
-    try {
-        app.parse(argc, argv);
-        const auto colon = address.rfind(':');
-        unsigned port = 0;
-        const char* end = address.data() + address.size();
-        if (colon == address.npos || std::from_chars(address.data() + colon + 1, end, port).ptr != end || port > 65535)
-            throw std::invalid_argument("--listen '" + address + "': expected ADDRESS:PORT");
-        asio::io_context context{1};
-        tcp::acceptor acceptor(context,
-                               {asio::ip::make_address(address.substr(0, colon)), static_cast<std::uint16_t>(port)});
-        asio::signal_set signals(context, SIGTERM, SIGINT);
-        signals.async_wait([&](auto, int) { context.stop(); });
-        co_spawn(context, accept(s, acceptor), asio::detached);
-        std::cout << s.set.name << " on http://" << acceptor.local_endpoint() << std::endl;
-        context.run();
-        return 0;
-    } catch (const CLI::CallForHelp&) {
-        std::cout << app.help();
-        return 0;
-    } catch (const std::exception& wrong) {
-        std::cerr << "demo_backend: " << wrong.what() << '\n';
-        return 2;
-    }
+    return app.run(argc, argv, [&] {
+        auto door = listen(s.context, address);
+        signal_set signals(s.context, SIGTERM, SIGINT);
+        signals.async_wait([&](auto, int) { s.context.stop(); });
+        const auto next = [&]() -> server& { return s; };
+        co_spawn(s.context, accept(door, next, serve), asio::detached);
+        std::cout << s.set.name << " on http://" << door.local_endpoint() << std::endl;
+        s.context.run();
+    });
 }

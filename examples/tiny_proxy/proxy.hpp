@@ -1,78 +1,126 @@
 #pragma once
 
-// What weir balances: backends with their idle connections; the selectors by name; and what all threads share.
+// What connections share: sockets with a sense of time, the backends that weir balances, and a worker for each thread.
 
-#include "stream.hpp"
+#include "../common/balancers.hpp"
+#include "../common/net.hpp"
+#include "gate.hpp"
 
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/intrusive/list.hpp>
 #include <nlohmann/json.hpp>
-#include <weir/weir.hpp>
+
+#include <sys/socket.h>
 
 #include <atomic>
-#include <functional>
 
 namespace tiny_proxy {
 
-/// Weir's registry owns it, and destroys it when its last lease is gone.
-struct backend {
-    struct idle_connection {
-        socket sock;
-        clock::time_point since;
-    };
+using namespace examples;  // ../common
+using ms = std::chrono::milliseconds;
+using clock = std::chrono::steady_clock;
+using when = clock::time_point;
+inline when after(unsigned milliseconds) { return clock::now() + ms(milliseconds); }
 
+/// Looks without taking. Positive: there is something to read; 0: the peer closed; negative: open and quiet.
+inline ssize_t peek(tcp_socket& s) {
+    char byte;
+    const auto n = ::recv(s.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n < 0 && errno != EAGAIN ? 0 : n;
+}
+
+/// A socket that waits only so long. A timer per operation costs more than the operation, so none has one: each stream
+/// knows until when it may wait, and one coarse tick per thread cancels what is overdue.
+struct stream : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    using list = boost::intrusive::list<stream, boost::intrusive::constant_time_size<false>>;
+
+    stream(list& streams, tcp_socket s, unsigned most, int if_late, int if_gone)
+        : sock(std::move(s)), patience(most), late(if_late), gone(if_gone) {
+        streams.push_back(*this);
+    }
+    std::string_view bytes() const { return {static_cast<const char*>(in.data().data()), in.size()}; }
+    [[noreturn]] void fail() { throw clock::now() < until ? refusal{gone, "hung up"} : refusal{late, "too slow"}; }
+
+    /// Appends what arrives to `in`. Gives its error, where others throw: the end of a connection may be no failure.
+    task<error_code> read(when limit) {
+        until = limit;
+        auto [ec, n] = co_await sock.async_read_some(in.prepare(16 * 1024), as_result);
+        in.commit(n);
+        received += n;
+        co_return ec;
+    }
+
+    /// Takes a whole head out of `in`.
+    task<> read_head(std::string& out, when limit) {
+        std::size_t seen = 0, end = 0;
+        while ((end = find_head(bytes(), seen)) == 0)
+            if (co_await read(limit)) fail();
+        out.assign(bytes().substr(0, end));
+        in.consume(end);
+    }
+
+    task<> write(std::string_view out) {
+        until = after(patience);
+        auto [ec, n] = co_await asio::async_write(sock, asio::buffer(out), as_result);
+        sent += n;
+        if (ec) fail();
+    }
+
+    task<> connect(const std::vector<tcp::endpoint>& endpoints, unsigned milliseconds) {
+        until = after(milliseconds);
+        auto [ec, endpoint] = co_await asio::async_connect(sock, endpoints, as_result);
+        refuse_if(ec == asio::error::no_descriptors, 500, "no file descriptor left");
+        if (ec) fail();
+        sock.set_option(tcp::no_delay(true), ec);
+    }
+
+    tcp_socket sock;
+    boost::beast::flat_buffer in;
+    unsigned patience;  // ms that a write may take, and that a body may stand still
+    int late, gone;     // the statuses of whoever is at the other end
+    std::uint64_t received = 0, sent = 0;
+    when until = when::max();
+    std::function<bool()> pointless;  // asked at every tick: has what it waits for become so?
+};
+
+/// What weir balances. Its registry owns it, and destroys it when its last lease is gone.
+struct backend {
     /// The connection used last that is still quiet. One that became readable was closed, or speaks without being asked.
-    socket take(std::size_t thread, asio::io_context& context) {
+    tcp_socket take(std::size_t thread, asio::io_context& context) {
         for (auto& list = idle[thread]; !list.empty();) {
-            socket s = std::move(list.back().sock);
+            auto s = std::move(list.back().first);
             list.pop_back();
-            if (stream::peek(s) < 0) return s;
+            if (peek(s) < 0) return s;
         }
-        return socket(context);
+        return tcp_socket(context);
     }
 
     std::string address;
     std::vector<tcp::endpoint> endpoints;
-    std::vector<std::vector<idle_connection>> idle;  // by thread, so that nobody locks
+    std::vector<std::vector<std::pair<tcp_socket, when>>> idle;  // since when; by thread, so that nobody locks
 };
 
 inline const std::string& identity(const backend& b) { return b.address; }  // weir finds it by its name
 
-using registry = weir::registry<backend>;
-using picker = std::function<weir::lease<backend>(const weir::pick_options&)>;
-
-template <class Selector>
-picker bind(registry& backends) {
-    return [selector = Selector(backends)](const weir::pick_options& how) { return selector.pick(how); };
-}
-
-/// Every selector by its name: one more is one line more.
-inline const std::pair<std::string_view, picker (*)(registry&)> selectors[] = {
-    {"round_robin", bind<weir::round_robin<backend>>},
-    {"random", bind<weir::random<backend>>},
-    {"least_connections", bind<weir::least_connections<backend>>},
-    {"power_of_two", bind<weir::power_of_two<backend>>},
-    {"peak_ewma", bind<weir::choices<backend, weir::peak_ewma>>},
-    {"ring_hash", bind<weir::ring_hash<backend>>},
-    {"bounded_ring_hash", bind<weir::basic_selector<backend, weir::bounded_load<weir::ring_hash_policy>>>},
-};
-
-struct limits {
-    std::string key = "path";
+struct options {
+    std::string listen = "127.0.0.1:8080", admin, balance = "round_robin", key = "path";
+    std::vector<std::string> backends;
+    std::size_t threads = 1;
     std::uint64_t max_body = std::uint64_t{4} << 30;
-    unsigned connect = 1'000, request = 10'000, response = 30'000, idle = 60'000, grace = 30'000;  // ms
+    unsigned connect_ms = 1'000, request_ms = 10'000, response_ms = 30'000, idle_ms = 60'000, grace_ms = 30'000;
 };
 
 /// What all threads share.
 struct proxy {
-    struct limits limits;
-    registry backends;
-    picker pick;
-    std::atomic<std::uint64_t> requests = 0, retried = 0, refused = 0, failed = 0;
+    const options& set;
+    weir::registry<backend> backends{};
+    picker<backend> pick = balancer<backend>(set.balance, backends);
+    std::atomic<std::uint64_t> requests = 0, retried = 0;
     std::atomic<bool> stopping = false;
     std::atomic<when> cut_off = when::max();
 
     std::string stats() const {
-        nlohmann::json all{{"requests", requests.load()}, {"retried", retried.load()}, {"refused", refused.load()}};
-        all["failed"] = failed.load();
+        nlohmann::json all{{"requests", requests.load()}, {"retried", retried.load()}};
         for (const auto& m : backends.members()) {
             const auto& o = m.outcomes;
             nlohmann::json one{{"backend", m.identity}, {"conditions", to_string(m.conditions)}};
@@ -89,36 +137,36 @@ struct worker {
     proxy& shared;
     std::size_t index;
     asio::io_context context{1};
-    stream::list streams;
+    stream::list streams{};
 };
 
-/// Tries an unreachable backend, and lets traffic back.
+/// Tries an unreachable backend, and lets traffic back; a connect that fails ends it.
 inline task<> probe(worker& w, weir::backend_id id) {
     std::vector<tcp::endpoint> endpoints;
     w.shared.backends.visit(id, [&](backend& b) { endpoints = b.endpoints; });
-    stream s(w.streams, socket(w.context));
-    const auto ec = co_await s.connect(endpoints, after(w.shared.limits.connect));
-    if (!ec) w.shared.backends.clear(id, weir::condition::unreachable);
+    stream s(w.streams, tcp_socket(w.context), 0, 504, 502);
+    co_await s.connect(endpoints, w.shared.set.connect_ms);
+    w.shared.backends.clear(id, weir::condition::unreachable);
 }
 
-/// All timeouts of one thread. Ends when the proxy stops and the thread's last stream is gone.
+/// All timeouts of one thread. Ends, with the thread, when the proxy stops and its last stream is gone.
 inline task<> tick(worker& w) {
-    timer next(w.context);
+    error_code ignored;
     for (unsigned ticks = 0; !w.shared.stopping || !w.streams.empty(); ++ticks) {
-        next.expires_after(100ms);
-        co_await next.async_wait(as_result);
+        co_await pause(ms(100));
         const auto now = clock::now();
         for (stream& s : w.streams) {
-            s.check(now);
-            if ((s.idle && w.shared.stopping) || now > w.shared.cut_off.load()) s.abort();
+            if (now >= s.until || (s.pointless && s.pointless())) s.sock.cancel(ignored);
+            if (now >= w.shared.cut_off.load()) s.sock.close(ignored);
         }
-        const auto old = [&](auto& c) { return now - c.since > ms(w.shared.limits.idle); };
+        const auto old = [&](const auto& c) { return now - c.second > ms(w.shared.set.idle_ms); };
         for (const auto& m : w.shared.backends.members()) {
             w.shared.backends.visit(m.id, [&](backend& b) { std::erase_if(b.idle[w.index], old); });
             if (w.index == 0 && !w.shared.stopping && ticks % 3 == 0 && m.conditions.has(weir::condition::unreachable))
                 co_spawn(w.context, probe(w, m.id), asio::detached);
         }
     }
+    w.context.stop();
 }
 
 }  // namespace tiny_proxy

@@ -1,47 +1,32 @@
 #pragma once
 
-// Heads as the proxy sends them: written anew from checked parts, never copied as bytes. Pure, like the gate.
+// Heads and bodies as the proxy sends them: written anew from checked parts, never copied as bytes. Pure, like the gate.
 
 #include "gate.hpp"
 
 #include <boost/beast/http/status.hpp>
 
-#include <iterator>
 #include <ostream>
 
 namespace tiny_proxy {
 
-using names = std::vector<std::string_view>;
-
-inline const names hop_by_hop = {
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-    "te",         "trailer",    "transfer-encoding",  "content-length",      "upgrade"};
-/// What only this proxy may say to a backend. From a client it is hearsay: no peer is trusted.
-inline const names ours = {"host",      "expect",    "x-forwarded-for",  "x-forwarded-proto",
-                           "forwarded", "x-real-ip", "x-forwarded-host", "x-forwarded-port"};
-
-/// To many applications `X_Forwarded_For` and `X-Forwarded-For` are one name, so here they are too.
-inline bool listed(std::string_view name, const names& list) {
-    const auto fold = [](char c) { return lower(c == '_' ? '-' : c); };
-    return std::ranges::any_of(list, [&](auto one) { return std::ranges::equal(name, one, {}, fold, fold); });
-}
+/// What ends at this hop, and what only this proxy may say: from a client it is hearsay, for no peer is trusted.
+inline const names stripped = elements(
+    {"connection, keep-alive, proxy-authenticate, proxy-authorization, proxy-connection, te, trailer, upgrade",
+     "transfer-encoding, content-length, host, expect, forwarded, x-real-ip, x-forwarded-for, x-forwarded-proto",
+     "x-forwarded-host, x-forwarded-port"});
 
 inline void add(std::string& out, std::string_view name, std::string_view value) {
     out.append(name).append(": ").append(value).append("\r\n");
 }
 
-/// The fields that neither end at this hop, nor are named by Connection, nor in `without`; then our Via and framing.
-inline void add_fields(std::string& out, const head& h, const names& without, framing body) {
-    names named;
-    for (auto& [name, value] : h.fields)
-        if (iequals(name, "connection")) std::ranges::copy(elements(value), std::back_inserter(named));
-    for (auto& [name, value] : h.fields)
-        if (!listed(name, hop_by_hop) && !listed(name, named) && !listed(name, without)) add(out, name, value);
+/// The fields that may pass and are not named by Connection; then our Via and framing.
+inline void add_fields(std::string& out, const head& h, framing body) {
+    for (const auto& [name, value] : h.fields)
+        if (!listed(name, stripped) && !listed(name, h.connection)) add(out, name, value);
     add(out, "Via", h.minor == 1 ? "1.1 weir" : "1.0 weir");
-    if (body == framing::chunked)
-        add(out, "Transfer-Encoding", "chunked");
-    else if (h.has_length)
-        add(out, "Content-Length", std::to_string(h.length));
+    if (body == framing::chunked) add(out, "Transfer-Encoding", "chunked");
+    if (h.length) add(out, "Content-Length", std::to_string(*h.length));
 }
 
 /// The request as a backend gets it. What the client may have named in Connection is gone before ours is added.
@@ -49,7 +34,7 @@ inline std::string to_backend(const head& request, std::string_view client, std:
     std::string out(request.method);
     out.append(" ").append(request.target).append(" HTTP/1.1\r\n");
     add(out, "Host", request.host.empty() ? backend : request.host);
-    add_fields(out, request, ours, request.body);
+    add_fields(out, request, request.body);
     add(out, "X-Forwarded-For", client);
     add(out, "X-Forwarded-Proto", "http");
     if (!request.host.empty()) add(out, "X-Forwarded-Host", request.host);
@@ -64,24 +49,21 @@ inline framing framing_for(const head& request, const head& response) {
 
 /// The response as the client gets it; `keep` says that its connection goes on afterwards.
 inline std::string to_client(const head& request, const head& response, bool keep) {
-    namespace http = boost::beast::http;
-    const auto code = http::int_to_status(static_cast<unsigned>(response.status));
+    const auto code = boost::beast::http::int_to_status(static_cast<unsigned>(response.status));
     auto out = std::string("HTTP/1.1 ") + std::to_string(response.status) + ' ';
-    if (code != http::status::unknown) out.append(http::obsolete_reason(code));
-    add_fields(out.append("\r\n"), response, {}, framing_for(request, response));
+    if (code != boost::beast::http::status::unknown) out.append(obsolete_reason(code));
+    add_fields(out.append("\r\n"), response, framing_for(request, response));
     if (response.status >= 200 && (!keep || request.minor == 0)) add(out, "Connection", keep ? "keep-alive" : "close");
     return out.append("\r\n");
 }
 
-/// A response of the proxy's own.
-inline std::string own_response(const head& request, int status, std::string_view type, std::string_view body,
-                                bool keep) {
-    head h;
-    h.status = status;
-    h.fields = {{"Content-Type", type}};
-    h.length = body.size();
-    h.has_length = true;
-    return to_client(request, h, keep).append(request.method == "HEAD" ? "" : body);
+/// A piece of a body, framed. The last one may be empty; another that is empty must not end the body.
+inline void add_piece(std::string& out, std::string_view piece, framing body, bool last) {
+    const bool chunk = body == framing::chunked && !piece.empty();
+    char size[16];
+    if (chunk) out.append(size, std::to_chars(size, size + sizeof size, piece.size(), 16).ptr).append("\r\n");
+    out.append(piece).append(chunk ? "\r\n" : "");
+    if (body == framing::chunked && last) out.append("0\r\n\r\n");
 }
 
 }  // namespace tiny_proxy

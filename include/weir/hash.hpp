@@ -1,11 +1,11 @@
 #pragma once
 
+#include "detail/bytes.hpp"
 #include "detail/wide.hpp"
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 namespace weir::inline WEIR_ABI {
@@ -29,16 +29,16 @@ public:
         if (size >= 32) {
             std::uint64_t lanes[4] = {seed + prime_1 + prime_2, seed + prime_2, seed, seed - prime_1};
             for (; end - data >= 32; data += 32)
-                for (int i = 0; i < 4; ++i) lanes[i] = round(lanes[i], read<std::uint64_t>(data + 8 * i));
+                for (int i = 0; i < 4; ++i) lanes[i] = round(lanes[i], read_little_endian<std::uint64_t>(data + 8 * i));
             result = std::rotl(lanes[0], 1) + std::rotl(lanes[1], 7) + std::rotl(lanes[2], 12) +
                      std::rotl(lanes[3], 18);
             for (const std::uint64_t lane : lanes) result = (result ^ round(0, lane)) * prime_1 + prime_4;
         }
         result += size;
         for (; end - data >= 8; data += 8)
-            result = std::rotl(result ^ round(0, read<std::uint64_t>(data)), 27) * prime_1 + prime_4;
+            result = std::rotl(result ^ round(0, read_little_endian<std::uint64_t>(data)), 27) * prime_1 + prime_4;
         for (; end - data >= 4; data += 4)
-            result = std::rotl(result ^ (read<std::uint32_t>(data) * prime_1), 23) * prime_2 + prime_3;
+            result = std::rotl(result ^ (read_little_endian<std::uint32_t>(data) * prime_1), 23) * prime_2 + prime_3;
         for (; data != end; ++data)
             result = std::rotl(result ^ (static_cast<unsigned char>(*data) * prime_5), 11) * prime_1;
         result = (result ^ (result >> 33)) * prime_2;
@@ -53,19 +53,6 @@ private:
 
     static constexpr std::uint64_t round(std::uint64_t lane, std::uint64_t input) noexcept {
         return std::rotl(lane + input * prime_2, 31) * prime_1;
-    }
-
-    /// Little-endian, whatever the machine is.
-    template <class Word>
-    static Word read(const char* from) noexcept {
-        Word word = 0;
-        if constexpr (std::endian::native == std::endian::little) {
-            std::memcpy(&word, from, sizeof word);
-        } else {
-            for (std::size_t i = sizeof word; i-- > 0;)
-                word = static_cast<Word>((word << 8) | static_cast<unsigned char>(from[i]));
-        }
-        return word;
     }
 };
 

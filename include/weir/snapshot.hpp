@@ -1,7 +1,9 @@
 #pragma once
 
 #include "detail/record.hpp"
+#include "panic.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -46,11 +48,13 @@ public:
         return index < slots_ && roster_->records[index] != nullptr;
     }
 
-    /// The indices that may be chosen, ascending.
+    /// The indices that may be chosen, ascending. In panic: with those that only their health keeps out, or nobody.
     [[nodiscard]] std::span<const std::uint32_t> eligible() const noexcept { return eligible_; }
     [[nodiscard]] bool is_eligible(std::uint32_t index) const noexcept {
         return index < slots_ && ((bits_[index / 64] >> (index % 64)) & 1) != 0;
     }
+    /// The same for 64 indices at once, from a multiple of 64 on: a bit for each.
+    [[nodiscard]] std::uint64_t eligible_from(std::uint32_t first) const noexcept { return bits_[first / 64]; }
     /// Every slot holds an eligible backend: whatever index a policy returns may be chosen.
     [[nodiscard]] bool all_eligible() const noexcept { return eligible_.size() == slots_; }
     /// The eligible ones all have the same weight.
@@ -59,12 +63,22 @@ public:
     [[nodiscard]] std::uint64_t total_weight() const noexcept { return total_weight_; }
 
     [[nodiscard]] std::uint32_t weight(std::uint32_t index) const noexcept { return weights_[index]; }
-    [[nodiscard]] std::uint32_t limit(std::uint32_t index) const noexcept { return roster_->limits[index]; }
-    [[nodiscard]] bool limited() const noexcept { return roster_->limited != 0; }
+    /// Leases at once: `max_in_flight`, or what a trial leaves of it.
+    [[nodiscard]] std::uint32_t limit(std::uint32_t index) const noexcept {
+        const std::uint32_t own = roster_->limits[index];
+        if (!conditions_[index].has(condition::half_open)) return own;
+        return (std::min)(own, records_[index]->half_open_limit.load(std::memory_order_relaxed));
+    }
+    [[nodiscard]] std::uint32_t max_in_flight(std::uint32_t index) const noexcept { return roster_->limits[index]; }
+    /// Some of the eligible may have a limit; if not, all are unlimited.
+    [[nodiscard]] bool limited() const noexcept { return limited_; }
     [[nodiscard]] std::uint32_t priority(std::uint32_t index) const noexcept { return roster_->priorities[index]; }
     [[nodiscard]] std::string_view zone(std::uint32_t index) const noexcept {
         return roster_->zone_names[roster_->zones[index]];
     }
+    /// Too few are eligible by their conditions, so that `eligible` is the answer to that; see panic_options.
+    [[nodiscard]] bool in_panic() const noexcept { return in_panic_; }
+    [[nodiscard]] const panic_options& panic() const noexcept { return panic_; }
     [[nodiscard]] weir::conditions conditions(std::uint32_t index) const noexcept { return conditions_[index]; }
     [[nodiscard]] backend_id id(std::uint32_t index) const noexcept { return {index, roster_->generations[index]}; }
     /// Empty: this backend has none.
@@ -96,17 +110,27 @@ public:
         return *records_[index];
     }
 
+    /// Some of the members only, see view_part: what is counted over the whole registry does not fit.
+    [[nodiscard]] bool is_part() const noexcept { return part_; }
+
     /// Made by the registry.
-    view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version)
+    view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version,
+         const panic_options& panic = {}, bool part = false)
         : roster_{std::move(roster)}, records_{roster_->records.data()}, weights_{roster_->weights.data()},
-          conditions_{std::move(conditions)}, version_{version},
-          slots_{static_cast<std::uint32_t>(roster_->records.size())}, bits_((roster_->records.size() + 63) / 64) {
+          conditions_{std::move(conditions)}, panic_{panic}, version_{version},
+          slots_{static_cast<std::uint32_t>(roster_->records.size())}, limited_{roster_->limited != 0}, part_{part},
+          bits_((roster_->records.size() + 63) / 64) {
+        in_panic_ = panic_.threshold_percent > 0 && too_few();
+        if (in_panic_ && panic_.fail_closed) return;
+        const weir::conditions ignored = in_panic_ ? detail::of_health : weir::conditions{};
         eligible_.reserve(slots_);
         for (std::uint32_t i = 0; i < slots_; ++i) {
-            if (roster_->weights[i] == 0 || conditions_[i].exclude()) continue;  // a free slot has weight 0
+            if (roster_->weights[i] == 0 || conditions_[i].without(ignored).exclude())
+                continue;  // a free slot has weight 0
             eligible_.push_back(i);
             bits_[i / 64] |= std::uint64_t{1} << (i % 64);
             total_weight_ += roster_->weights[i];
+            limited_ = limited_ || conditions_[i].has(condition::half_open);
             equal_weights_ = equal_weights_ && roster_->weights[i] == roster_->weights[eligible_.front()];
         }
     }
@@ -115,14 +139,28 @@ public:
     [[nodiscard]] const std::vector<weir::conditions>& all_conditions() const noexcept { return conditions_; }
 
 private:
+    [[nodiscard]] bool too_few() const noexcept {
+        std::uint64_t eligible = 0, able = 0;
+        for (std::uint32_t i = 0; i < slots_; ++i) {
+            if (weights_[i] == 0) continue;
+            eligible += conditions_[i].exclude() ? 0 : 1;
+            able += conditions_[i].without(detail::of_health).exclude() ? 0 : 1;
+        }
+        return detail::is_panic(panic_, eligible, able);
+    }
+
     std::shared_ptr<const detail::roster> roster_;
     detail::record_base* const* records_;  // of the roster: one load less in a pick
     const std::uint32_t* weights_;
     std::vector<weir::conditions> conditions_;
+    panic_options panic_;
+    bool in_panic_ = false;
     std::uint64_t version_;
     std::uint64_t total_weight_ = 0;
     std::uint32_t slots_;
     bool equal_weights_ = true;
+    bool limited_;
+    bool part_;
     std::vector<std::uint32_t> eligible_;
     std::vector<std::uint64_t> bits_;
 };

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // Reads tests/vectors/: known answers that other programs gave. Each file says which.
@@ -19,6 +20,12 @@ inline std::vector<std::string> vector_lines(const std::string& file) {
     return lines;
 }
 
+inline std::string vector_text(const std::string& file) {
+    std::string text;
+    for (const std::string& line : vector_lines(file)) text += line + '\n';
+    return text;
+}
+
 inline std::vector<std::string> split(const std::string& line, char separator) {
     std::vector<std::string> parts;
     std::size_t begin = 0;
@@ -27,6 +34,14 @@ inline std::vector<std::string> split(const std::string& line, char separator) {
         parts.push_back(line.substr(begin, end - begin));
     }
     return parts;
+}
+
+/// "6162" is "ab".
+inline std::string bytes_of_hex(const std::string& hex) {
+    std::string result;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+        result.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+    return result;
 }
 
 /// The rows of a CSV file, without its comments and its line of column names.

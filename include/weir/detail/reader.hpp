@@ -48,6 +48,12 @@ WEIR_NEVER_INLINE inline void seed_this_thread() noexcept {
                          1;
 }
 
+/// 64 random bits of the thread's generator, wherever it stands.
+inline std::uint64_t thread_random() noexcept {
+    if (this_thread.random == 0) seed_this_thread();
+    return scramble(this_thread.random += weyl_step);
+}
+
 /// In a forked child, in the thread that forked: forget the others, and do not repeat the parent's random numbers.
 inline void after_fork() noexcept {
     domain::slot* own = nullptr;
@@ -109,71 +115,62 @@ inline domain::slot* open_slot_in(domain& d) noexcept {
 /// A read section: what was published when it began stays until it ends. Nests. Must end on the thread it began on.
 class read_section {
 public:
-    WEIR_ALWAYS_INLINE explicit read_section(domain& d) noexcept : domain_{d} {
-        if (this_thread.fast_domain == &d) [[likely]] {
-            domain::slot* const slot = this_thread.fast_slot;
-            if (slot->epoch.load(std::memory_order_relaxed) == 0) [[likely]] {
-                d.enter(*slot);
-                held_ = reinterpret_cast<std::uintptr_t>(slot);
-            } else {
-                held_ = nested;
-            }
+    explicit read_section(domain& d) noexcept : domain_{d}, slot_{find_slot(d)} {
+        if (slot_ == nullptr) {
+            slot_ = &d.shared();
+            ++shared_sections;
+            d.enter_shared();
+        } else if (slot_->epoch.load(std::memory_order_relaxed) != 0) {
+            slot_ = nullptr;  // the outermost section keeps all alive
+        } else if (d.mode() == fence_mode::asymmetric) {
+            d.enter(*slot_);
         } else {
-            held_ = reinterpret_cast<std::uintptr_t>(enter_otherwise(d)) | unusual;
+            d.enter_portable(*slot_);
         }
     }
-    WEIR_ALWAYS_INLINE ~read_section() {
-        if ((held_ & unusual) == 0) [[likely]]
-            domain_.leave(*held_slot());
-        else if (held_ != nested)
-            leave_otherwise(domain_, *held_slot());
+    ~read_section() {
+        if (slot_ == nullptr) return;
+        if (slot_ == &domain_.shared()) {
+            --shared_sections;
+            domain_.leave_shared();
+        } else if (domain_.mode() == fence_mode::asymmetric) {
+            domain_.leave(*slot_);
+        } else {
+            domain_.leave_portable(*slot_);
+        }
     }
     read_section(const read_section&) = delete;
     read_section& operator=(const read_section&) = delete;
 
     /// Which of the counters' stripes is this thread's own; nested sections and threads without a slot share the last.
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t stripe() const noexcept {
-        const auto* const own = held_slot();
-        return own != nullptr ? own->index : ~std::uint32_t{0};
-    }
+    [[nodiscard]] std::uint32_t stripe() const noexcept { return slot_ != nullptr ? slot_->index : ~std::uint32_t{0}; }
 
 private:
-    // Functions of values, so that the section itself never leaves the registers.
-    WEIR_NEVER_INLINE static domain::slot* enter_otherwise(domain& d) noexcept {
-        domain::slot* const slot = find_slot(d);
-        if (slot == nullptr) {
-            ++shared_sections;
-            d.enter_shared();
-            return &d.shared();
-        }
-        if (slot->epoch.load(std::memory_order_relaxed) != 0) return nullptr;
-        if (d.mode() == fence_mode::asymmetric)
-            d.enter(*slot);
-        else
-            d.enter_portable(*slot);
-        return slot;
-    }
-    WEIR_NEVER_INLINE static void leave_otherwise(domain& d, domain::slot& slot) noexcept {
-        if (&slot == &d.shared()) {
-            --shared_sections;
-            d.leave_shared();
-        } else if (d.mode() == fence_mode::asymmetric) {
-            d.leave(slot);
-        } else {
-            d.leave_portable(slot);
-        }
-    }
-
-    // One word, so that compilers keep it in a register: the slot to leave, marked where leaving takes more than a
-    // store. The outermost section keeps all alive: a nested one has nothing to leave.
-    static constexpr std::uintptr_t unusual = 1, nested = unusual;
-
-    [[nodiscard]] WEIR_ALWAYS_INLINE domain::slot* held_slot() const noexcept {
-        return reinterpret_cast<domain::slot*>(held_ & ~unusual);  // NOLINT(performance-no-int-to-ptr)
-    }
-
     domain& domain_;
-    std::uintptr_t held_;
+    domain::slot* slot_;
+};
+
+/// The same where it is usual: the thread has its slot, no fence is needed, and this is its outermost section. Two plain
+/// stores; a pick that would have to ask which kind of section it is in takes a path of its own.
+class usual_section {
+public:
+    /// Whether the next section of the calling thread, whose `fast_slot` this is, is of this kind.
+    [[nodiscard]] WEIR_ALWAYS_INLINE static bool is_next(const domain& d, const domain::slot* slot) noexcept {
+        return this_thread.fast_domain == &d && slot->epoch.load(std::memory_order_relaxed) == 0;
+    }
+
+    WEIR_ALWAYS_INLINE usual_section(domain& d, domain::slot& slot) noexcept : domain_{d}, slot_{slot} {
+        domain_.enter(slot_);
+    }
+    WEIR_ALWAYS_INLINE ~usual_section() { domain_.leave(slot_); }
+    usual_section(const usual_section&) = delete;
+    usual_section& operator=(const usual_section&) = delete;
+
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t stripe() const noexcept { return slot_.index; }
+
+private:
+    domain& domain_;
+    domain::slot& slot_;
 };
 
 /// Hands `object`, which no reader can see, to its release: now, or on the way out if this thread is inside a section.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../snapshot.hpp"
+#include "../load/load_index.hpp"
 
 #include <memory>
 #include <vector>
@@ -14,7 +14,8 @@ struct published_base : retired {
     constexpr published_base() noexcept = default;
     published_base(std::shared_ptr<const view> v, bool seeded)
         : records{v->roster()->records.data()}, slots{v->slots()},
-          plain{!v->eligible().empty() && v->all_eligible() && !v->limited() && !seeded}, members{std::move(v)} {
+          plain{!v->eligible().empty() && v->all_eligible() && !v->limited() && !v->in_panic() && !seeded},
+          members{std::move(v)} {
         release = [](retired* self) noexcept { delete static_cast<published_base*>(self); };
     }
     published_base(const published_base&) = delete;
@@ -54,6 +55,7 @@ struct trash : retired {
 
     published_base* replaced = nullptr;
     std::shared_ptr<const view> members;
+    std::shared_ptr<const load_index> index;
     std::vector<record_base*> unpinned;
     std::shared_ptr<const view> last;  // of a registry that goes: all its members are let go of
 

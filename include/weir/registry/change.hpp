@@ -46,6 +46,12 @@ public:
         return draft_.has(id) && draft_.set_conditions(id, draft_.conditions_of(id).without(c));
     }
 
+    /// Throws std::invalid_argument for a threshold outside 0 to 100.
+    void set_panic(const panic_options& options) {
+        detail::check(options);
+        draft_.set_panic(options);
+    }
+
     /// As `registry_base::assign`.
     template <std::ranges::input_range Range>
     assign_result assign(Range&& wanted) {

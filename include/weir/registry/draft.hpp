@@ -1,6 +1,5 @@
 #pragma once
 
-#include "../detail/error.hpp"
 #include "attachment.hpp"
 #include "member.hpp"
 #include "membership.hpp"
@@ -20,7 +19,8 @@ namespace weir::inline WEIR_ABI::detail {
 class draft {
 public:
     draft(membership& m, const view& current, bool wants_events)
-        : membership_{m}, current_{current}, wants_events_{wants_events}, conditions_{current.all_conditions()} {}
+        : membership_{m}, current_{current}, wants_events_{wants_events}, conditions_{current.all_conditions()},
+          panic_{current.panic()} {}
     draft(const draft&) = delete;
     draft& operator=(const draft&) = delete;
 
@@ -135,6 +135,11 @@ public:
         return true;
     }
 
+    void set_panic(const panic_options& next) noexcept {
+        touched_ = touched_ || panic_ != next;
+        panic_ = next;
+    }
+
     [[nodiscard]] bool has(backend_id id) const noexcept {
         const roster& r = read();
         return id.slot < r.records.size() && r.records[id.slot] != nullptr && r.generations[id.slot] == id.generation;
@@ -149,7 +154,6 @@ public:
     [[nodiscard]] bool settled() const noexcept { return settled_; }
     [[nodiscard]] bool changed() const noexcept { return touched_ || edited_ != nullptr; }
     [[nodiscard]] std::vector<change_event>& events() noexcept { return events_; }
-
     /// The records that this update brings in.
     [[nodiscard]] const std::vector<std::unique_ptr<record_base>>& added() const noexcept { return added_; }
 
@@ -163,7 +167,7 @@ public:
         }
         old.unpinned.reserve(removed_.size());
         membership_.free_slots.reserve(membership_.free_slots.size() + removed_.size());
-        return std::make_shared<const view>(std::move(next), conditions_, current_.version() + 1);
+        return std::make_shared<const view>(std::move(next), conditions_, current_.version() + 1, panic_);
     }
 
     /// The point of no return: the registry owns what was added, `old` what was removed.
@@ -177,11 +181,6 @@ public:
     }
 
 private:
-    static void check(const backend_options& options) {
-        if (options.max_in_flight == 0)
-            reject("max_in_flight 0 is not at least 1; a weight of 0 or condition::disabled takes a backend out");
-    }
-
     /// For one more, growing in proportion: `reserve(size + 1)` alone would copy everything each time.
     template <class T>
     static void make_room(std::vector<T>& v) {
@@ -238,6 +237,7 @@ private:
     bool mapping_changed_ = false;
     std::shared_ptr<roster> edited_;
     std::vector<conditions> conditions_;
+    panic_options panic_;
     std::vector<std::unique_ptr<record_base>> added_;
     std::vector<std::unique_ptr<record_base>> parked_;
     std::vector<record_base*> removed_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../detail/error.hpp"
 #include "../snapshot.hpp"
 #include "../weight.hpp"
 
@@ -18,9 +19,18 @@ struct backend_options {
     weir::weight weight = 1;                   ///< share of the traffic relative to the others'
     std::optional<std::string> identity = {};  ///< instead of the one that the backend itself has
     std::uint32_t max_in_flight = unlimited;   ///< leases at once, at least 1
-    std::uint32_t priority = 0;                ///< 0 is the first tier; no selector of this version heeds it
-    std::string zone = {};                     ///< where it is; empty: unknown; nor this
+    std::uint32_t priority = 0;                ///< 0 comes first, where the adaptor `priority` is used
+    std::string zone = {};                     ///< where it is; empty: unknown; no selector of this version heeds it
 };
+
+namespace detail {
+
+inline void check(const backend_options& options) {
+    if (options.max_in_flight == 0)
+        reject("max_in_flight 0 is not at least 1; a weight of 0 or condition::disabled takes a backend out");
+}
+
+}  // namespace detail
 
 /// One backend as it stands: a copy, of a moment.
 struct member {
@@ -28,7 +38,7 @@ struct member {
     std::string identity;  ///< empty: it has none
     std::uint32_t weight = 0;
     weir::conditions conditions;
-    bool eligible = false;
+    bool eligible = false;  ///< by its conditions and weight, whether there is panic or not
     std::uint32_t in_flight = 0;
     std::uint32_t max_in_flight = unlimited;
     std::uint32_t priority = 0;

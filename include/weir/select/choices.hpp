@@ -47,8 +47,7 @@ struct choices_policy {
         const std::uint32_t n = t.draw.size();
         const std::chrono::nanoseconds now = timed ? q.now() : std::chrono::nanoseconds{0};
         if constexpr (std::same_as<Accept, detail::accept_any> && D == 2) {
-            if (n >= 2) [[likely]]
-                return {.index = lighter_of_two(v, t, s, q, n, now)};
+            return {.index = n >= 2 ? lighter_of_two(v, t, s, q, n, now) : v.eligible().front()};
         }
         return choose_any(v, t, s, q, accept, n, now);
     }

@@ -2,6 +2,7 @@
 
 #include "../lease.hpp"
 #include "../registry/hub.hpp"
+#include "counters.hpp"
 #include "rescue.hpp"
 
 #include <algorithm>
@@ -9,60 +10,7 @@
 #include <memory>
 #include <optional>
 
-namespace weir::inline WEIR_ABI {
-
-/// Picks of one selector, by reason and by error, since it was made; all its copies count together.
-struct selector_counts {
-    std::uint64_t by_reason[pick_reason_count]{};
-    std::uint64_t by_error[pick_error_count]{};
-
-    [[nodiscard]] std::uint64_t operator[](pick_reason r) const noexcept {
-        return by_reason[static_cast<std::size_t>(r)];
-    }
-    [[nodiscard]] std::uint64_t operator[](pick_error e) const noexcept {
-        return by_error[static_cast<std::size_t>(e)];
-    }
-};
-
-namespace detail {
-
-/// Counters that a pick adds to without sharing a line: each reader slot has a stripe, the last is for the others.
-class pick_counters {
-public:
-    WEIR_ALWAYS_INLINE void count(std::uint32_t own, pick_reason r, std::uint64_t times = 1) noexcept {
-        add(own, static_cast<std::size_t>(r), times);
-    }
-    void count(std::uint32_t own, pick_error e) noexcept {
-        add(own, pick_reason_count + static_cast<std::size_t>(e), 1);
-    }
-
-    [[nodiscard]] selector_counts read() const noexcept {
-        selector_counts sum;
-        for (const auto& s : stripes_) {
-            for (std::size_t i = 0; i < pick_reason_count; ++i)
-                sum.by_reason[i] += s.counters[i].load(std::memory_order_relaxed);
-            for (std::size_t i = 0; i < pick_error_count; ++i)
-                sum.by_error[i] += s.counters[pick_reason_count + i].load(std::memory_order_relaxed);
-        }
-        return sum;
-    }
-
-private:
-    WEIR_ALWAYS_INLINE void add(std::uint32_t own, std::size_t which, std::uint64_t times) noexcept {
-        if (own < own_stripes) [[likely]] {  // nobody else writes it
-            auto& counter = stripes_[own].counters[which];
-            counter.store(counter.load(std::memory_order_relaxed) + times, std::memory_order_relaxed);
-        } else {
-            stripes_[own_stripes].counters[which].fetch_add(times, std::memory_order_relaxed);
-        }
-    }
-
-    static constexpr std::uint32_t own_stripes = 64;
-    struct alignas(cache_line) stripe {
-        std::atomic<std::uint64_t> counters[pick_reason_count + pick_error_count]{};
-    };
-    stripe stripes_[own_stripes + 1];
-};
+namespace weir::inline WEIR_ABI::detail {
 
 /// Everything that selectors share, written once: publication, the predicate, verification, rescue, errors, limits.
 template <class Policy>
@@ -100,39 +48,20 @@ public:
 
     /// Fills `result`, which starts empty: in place, since a copy right after single stores would stall.
     WEIR_ALWAYS_INLINE void pick(picked& result, const pick_options& options) noexcept {
-        const read_section section{readers_};
-        const published_base* const p = current_.load(std::memory_order_seq_cst);
-        const auto now = time_of(options);
-        std::uint32_t index = choice::nobody, bound = unlimited;
-        decide(*p, options, now, index, result.reason, bound);
-        if (index >= p->slots) [[unlikely]]
-            return fail(result, section.stripe(), why_nobody(*p, options));
-        counters_.count(section.stripe(), result.reason);  // before the locked addition, behind which it would wait
-        record_base* r = p->records[index];
-        if (!p->plain) bound = (std::min)(bound, p->members->limit(index));
-        if (r->leases.start() >= (std::min)(bound, lease_word::most_in_flight)) [[unlikely]] {
-            r->leases.undo_start();
-            counters_.count(section.stripe(), result.reason, ~std::uint64_t{0});  // back
-            r = pick_again(*p, options, now, result.reason);
-            if (r == nullptr) return fail(result, section.stripe(), pick_error::overloaded);
-            counters_.count(section.stripe(), result.reason);
-        }
-        result.record = r;
-        if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
-            result.started = start_metrics(metrics, now);
+        domain::slot* const slot = this_thread.fast_slot;
+        if (!usual_section::is_next(readers_, slot)) [[unlikely]]
+            return pick_otherwise(result, options);
+        const usual_section section{readers_, *slot};
+        pick_in(section.stripe(), result, options);
     }
 
     template <class F>
     WEIR_ALWAYS_INLINE pick_error choose(const pick_options& options, F&& f) {
-        const read_section section{readers_};
-        const published_base* const p = current_.load(std::memory_order_seq_cst);
-        std::uint32_t index = choice::nobody, bound = unlimited;
-        pick_reason reason = pick_reason::chosen;
-        decide(*p, options, time_of(options), index, reason, bound);
-        if (index >= p->slots) [[unlikely]]
-            return why_nobody(*p, options);
-        std::forward<F>(f)(*p->records[index]);
-        return pick_error::none;
+        domain::slot* const slot = this_thread.fast_slot;
+        if (!usual_section::is_next(readers_, slot)) [[unlikely]]
+            return choose_otherwise(options, f);
+        const usual_section section{readers_, *slot};
+        return choose_in_section(section.stripe(), options, f);
     }
 
     template <class F>
@@ -148,66 +77,147 @@ public:
     [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
 
 private:
+    WEIR_NEVER_INLINE void pick_otherwise(picked& result, const pick_options& options) noexcept {
+        const read_section section{readers_};
+        pick_in(section.stripe(), result, options);
+    }
+    template <class F>
+    WEIR_NEVER_INLINE pick_error choose_otherwise(const pick_options& options, F& f) {
+        const read_section section{readers_};
+        return choose_in_section(section.stripe(), options, f);
+    }
+
+    WEIR_ALWAYS_INLINE void pick_in(std::uint32_t stripe, picked& result, const pick_options& options) noexcept {
+        const published_base& p = *current_.load(std::memory_order_seq_cst);
+        const auto now = time_of(options);
+        if (p.plain && options.exclude.empty()) [[likely]] {
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
+            if (c.index < p.slots) [[likely]]
+                return take(p, c, c.bound, stripe, result, options, now);
+        }
+        pick_among(p, stripe, result, options, now);
+    }
+    WEIR_NEVER_INLINE void pick_among(const published_base& p, std::uint32_t stripe, picked& result,
+                                      const pick_options& options, std::chrono::nanoseconds now) noexcept {
+        const choice c = decide_among(p, options, now, stripe);
+        if (!c) return look_again(p, c.is_refused(), stripe, result, options, now);
+        take(p, c, (std::min)(c.bound, p.members->limit(c.index)), stripe, result, options, now);
+    }
+    /// Reserves what was chosen, or chooses again.
+    WEIR_ALWAYS_INLINE void take(const published_base& p, const choice& c, std::uint32_t bound, std::uint32_t stripe,
+                                 picked& result, const pick_options& options, std::chrono::nanoseconds now) noexcept {
+        record_base* const r = p.records[c.index];
+        result.reason = c.reason;
+        counters_.count(stripe, c.reason);  // before the locked addition, behind which it would wait
+        if (!reserve(r->leases, bound)) [[unlikely]] {
+            counters_.count(stripe, c.reason, ~std::uint64_t{0});  // back
+            return look_again(p, true, stripe, result, options, now);
+        }
+        hand_out(result, r, now);
+    }
+    WEIR_ALWAYS_INLINE static bool reserve(lease_word& leases, std::uint32_t bound) noexcept {
+        if (bound != unlimited) return leases.start_below((std::min)(bound, lease_word::most_in_flight));
+        if (leases.start() < lease_word::most_in_flight) [[likely]]
+            return true;
+        leases.undo_start();
+        return false;
+    }
+    WEIR_ALWAYS_INLINE void hand_out(picked& result, record_base* r, std::chrono::nanoseconds now) noexcept {
+        result.record = r;
+        if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
+            start_metrics(result, metrics, now);
+    }
+
+    template <class F>
+    WEIR_ALWAYS_INLINE pick_error choose_in_section(std::uint32_t stripe, const pick_options& options, F& f) {
+        const published_base& p = *current_.load(std::memory_order_seq_cst);
+        const auto now = time_of(options);
+        if (p.plain && options.exclude.empty()) [[likely]] {
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
+            if (c.index < p.slots) [[likely]] {
+                f(*p.records[c.index]);
+                return pick_error::none;
+            }
+        }
+        return choose_among(p, options, now, stripe, f);
+    }
+    template <class F>
+    WEIR_NEVER_INLINE pick_error choose_among(const published_base& p, const pick_options& options,
+                                              std::chrono::nanoseconds now, std::uint32_t stripe, F& f) {
+        const choice c = decide_among(p, options, now, stripe);
+        if (!c) return why_nobody(p, options);
+        f(*p.records[c.index]);
+        return pick_error::none;
+    }
+
     WEIR_ALWAYS_INLINE std::chrono::nanoseconds time_of(const pick_options& options) const noexcept {
         if (options.now.has_value()) return *options.now;
         if constexpr (reads_clock<Policy>) return clock_();
         return picked::untimed;
     }
-    WEIR_NEVER_INLINE void fail(picked& result, std::uint32_t stripe, pick_error why) noexcept {
-        result.error = why;
+    /// Nobody was found, or the place was taken before it could be reserved. Says why, but looks again where that may
+    /// help: where somebody else `was_faster`, and where users are told of room, after having asked for that.
+    WEIR_NEVER_INLINE void look_again(const published_base& p, bool was_faster, std::uint32_t stripe, picked& result,
+                                      const pick_options& options, std::chrono::nanoseconds now) noexcept {
+        const published_base* latest = &p;
+        record_base* r = was_faster ? pick_again(p, options, now, stripe, result.reason) : nullptr;
+        if (r == nullptr && hub_->watch->has_subscribers()) {
+            hub_->watch->refused();
+            latest = current_.load(std::memory_order_seq_cst);
+            r = pick_again(*latest, options, now, stripe, result.reason);
+        }
+        if (r != nullptr) {
+            counters_.count(stripe, result.reason);
+            return hand_out(result, r, now);
+        }
+        result.error = why_nobody(*latest, options);
         result.reason = pick_reason::chosen;
-        counters_.count(stripe, why);
+        counters_.count(stripe, result.error);
     }
     void replace(published_base* next, trash& old) noexcept {
         if (published_base* const was = current_.exchange(next, std::memory_order_seq_cst); was != &gone_) old.add(was);
     }
 
-    // The answer goes into scalars: a struct that two paths fill would live in memory.
-    WEIR_ALWAYS_INLINE void decide(const published_base& p, const pick_options& options, std::chrono::nanoseconds now,
-                                   std::uint32_t& index, pick_reason& reason, std::uint32_t& bound) noexcept {
-        if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
-            index = c.index;
-            reason = c.reason;
-            bound = c.bound;
-            if (index < p.slots) [[likely]]
-                return;
-        }
-        const choice c = decide_among(p, options, now);
-        index = c.index;
-        reason = c.reason;
-        bound = c.bound;
-    }
     WEIR_ALWAYS_INLINE choice choose_plainly(const published_base& p, const query& q) noexcept {
         return policy_.choose(*p.members, static_cast<const published&>(p).contents, state_, q, accept_any{});
     }
 
     // Makes a query of its own, so that the usual one never has to leave the registers.
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
-                                          std::chrono::nanoseconds now) noexcept {
-        if (p.members == nullptr || p.members->eligible().empty()) return {};
-        const view& v = *p.members;
-        const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
+                                          std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+        if (p.members == nullptr || (p.members->eligible().empty() && !keeps_sessions<Policy>)) return {};
+        choice c = decide_calmly(p, *p.members, options, now, stripe);
+        if (p.members->in_panic() && c.reason != pick_reason::sticky) c.reason = pick_reason::panic;
+        return c;
+    }
+    choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
+                         std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+        const query q{options, seeded_ ? &random_ : nullptr, clock_, now, stripe};
         if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
         const accept_some accept{v, options.exclude};
         if (const choice c = policy_.choose(v, static_cast<const published&>(p).contents, state_, q, accept);
-            c && accept(c.index))
+            c.is_refused() || (c && (accept(c.index) || is_kept(c, accept))))
             return c;
         return rescue(v, q, accept);
     }
 
-    /// Somebody took the last place between the choice and the reservation: choose again, a bounded number of times.
+    static bool is_kept(const choice& c, const accept_some& accept) noexcept {
+        if constexpr (!keeps_sessions<Policy>) return false;
+        return c.reason == pick_reason::sticky && accept.for_session(c.index);
+    }
+
+    /// Chooses and reserves, a bounded number of times; null if nobody is left, or all are taken again and again.
     WEIR_NEVER_INLINE record_base* pick_again(const published_base& p, const pick_options& options,
-                                              std::chrono::nanoseconds now, pick_reason& reason) noexcept {
+                                              std::chrono::nanoseconds now, std::uint32_t stripe,
+                                              pick_reason& reason) noexcept {
         for (int tries = 0; tries < 8; ++tries) {
-            const choice c = decide_among(p, options, now);
+            const choice c = decide_among(p, options, now, stripe);
+            if (c.is_refused()) continue;
             if (!c) return nullptr;
             record_base* const r = p.records[c.index];
-            const std::uint32_t bound = (std::min)(c.bound, p.members->limit(c.index));
             reason = c.reason;
-            if (r->leases.start() < (std::min)(bound, lease_word::most_in_flight)) return r;
-            r->leases.undo_start();
+            if (reserve(r->leases, (std::min)(c.bound, p.members->limit(c.index)))) return r;
         }
         return nullptr;
     }
@@ -216,16 +226,13 @@ private:
         return p.members == nullptr ? pick_error::empty : detail::why_nobody(*p.members, options);
     }
 
-    /// Tells the metrics; returns when the lease started if one of them wants to know.
-    WEIR_NEVER_INLINE std::chrono::nanoseconds start_metrics(metric_cell* metrics,
-                                                             std::chrono::nanoseconds now) noexcept {
-        bool wanted = false;
-        for (; metrics != nullptr; metrics = metrics->next) {
-            wanted = wanted || metrics->timed;
-            metrics->on_start();
-        }
-        if (!wanted) return picked::untimed;
-        return now != picked::untimed ? now : clock_();
+    /// Tells the metrics, and notes when the lease started if one of them wants to know.
+    WEIR_NEVER_INLINE void start_metrics(picked& result, metric_cell* metrics, std::chrono::nanoseconds now) noexcept {
+        result.metrics = metrics;
+        bool timed = false;
+        for (const metric_cell* cell = metrics; cell != nullptr; cell = cell->next) timed = timed || cell->timed;
+        if (timed) result.started = now != picked::untimed ? now : clock_();
+        for (; metrics != nullptr; metrics = metrics->next) metrics->on_start(result.started);
     }
 
     const Policy policy_;
@@ -241,5 +248,4 @@ private:
     pick_counters counters_;
 };
 
-}  // namespace detail
-}  // namespace weir::inline WEIR_ABI
+}  // namespace weir::inline WEIR_ABI::detail

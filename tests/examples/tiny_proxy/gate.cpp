@@ -18,37 +18,54 @@ namespace {
 
 constexpr int unfinished = -1;
 
+/// The status of the refusal that `f` ends in; 0 if it does not.
+template <class F>
+int refused(F f) {
+    try {
+        f();
+        return 0;
+    } catch (const refusal& why) {
+        CHECK(why);
+        CHECK(!why.reason.empty());
+        return why.status;
+    }
+}
+
 /// What the gate says of these bytes: 0 if a whole request passes, `unfinished` if it waits for more.
-int judge(std::string_view bytes, head* out = nullptr) {
-    static head ignored;
-    head& h = out != nullptr ? *out : ignored;
+int judge(std::string_view bytes) {
+    head h;
     std::size_t seen = 0, end = 0;
-    if (const auto fault = find_head(bytes, seen, end)) return fault.status;
-    if (end == 0) return unfinished;
-    if (const auto fault = check_request(bytes.substr(0, end), h)) return fault.status;
-    body_reader body(h);
     std::string payload;
-    body.feed(bytes.substr(end), payload);
-    if (body.fault()) return body.fault().status;
-    return body.done() ? 0 : unfinished;
+    bool done = false;
+    const int status = refused([&] {
+        end = find_head(bytes, seen);
+        if (end == 0) return;
+        check_request(bytes.substr(0, end), h);
+        body_reader body(h);
+        body.feed(bytes.substr(end), payload);
+        done = body.done();
+    });
+    return status == 0 && !done ? unfinished : status;
 }
 
 /// The same with the bytes arriving one at a time.
 int judge_trickle(std::string_view bytes) {
     head h;
     std::size_t seen = 0, end = 0, at = 0;
-    while (end == 0 && at < bytes.size())
-        if (const auto fault = find_head(bytes.substr(0, ++at), seen, end)) return fault.status;
-    if (end == 0) return unfinished;
-    if (const auto fault = check_request(bytes.substr(0, end), h)) return fault.status;
-    body_reader body(h);
-    std::string waiting, payload;
-    for (; at < bytes.size() && !body.done() && !body.fault(); ++at) {
-        waiting += bytes[at];
-        waiting.erase(0, body.feed(waiting, payload));
-    }
-    if (body.fault()) return body.fault().status;
-    return body.done() ? 0 : unfinished;
+    bool done = false;
+    const int status = refused([&] {
+        while (end == 0 && at < bytes.size()) end = find_head(bytes.substr(0, ++at), seen);
+        if (end == 0) return;
+        check_request(bytes.substr(0, end), h);
+        body_reader body(h);
+        std::string waiting, payload;
+        for (; at < bytes.size() && !body.done(); ++at) {
+            waiting += bytes[at];
+            waiting.erase(0, body.feed(waiting, payload));
+        }
+        done = body.done();
+    });
+    return status == 0 && !done ? unfinished : status;
 }
 
 const std::vector<std::string> valid_requests = {
@@ -129,7 +146,8 @@ TEST_CASE("a body reader takes its body and nothing of what follows") {
             for (const auto& [fields, sent] : {std::pair{"Content-Length: "s + std::to_string(size) + "\r\n", body},
                                                std::pair{"Transfer-Encoding: chunked\r\n"s, chunked + "0\r\n\r\n"}}) {
                 head h;
-                REQUIRE(!check_request(post(fields), h));
+                const auto request = post(fields);
+                check_request(request, h);
                 body_reader reader(h);
                 std::string payload;
                 CHECK(reader.feed(sent + "GET /next", payload) == sent.size());
@@ -142,13 +160,12 @@ TEST_CASE("a body reader takes its body and nothing of what follows") {
 TEST_CASE("a body over its limit is 413, by its length and by its chunks") {
     std::string payload;
     head h;
-    REQUIRE(!check_request(post("Content-Length: 11\r\n"), h));
-    CHECK(body_reader(h, 10).fault().status == 413);
-    CHECK(!body_reader(h, 11).fault());
-    REQUIRE(!check_request(chunks(""), h));
+    check_request("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n", h);
+    CHECK(refused([&] { body_reader(h, 10); }) == 413);
+    CHECK(refused([&] { body_reader(h, 11); }) == 0);
+    check_request("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", h);
     body_reader reader(h, 10);
-    reader.feed("6\r\nabcdef\r\n5\r\n", payload);
-    CHECK(reader.fault().status == 413);
+    CHECK(refused([&] { reader.feed("6\r\nabcdef\r\n5\r\n", payload); }) == 413);
     CHECK(payload == "abcdef");
 }
 
@@ -165,7 +182,7 @@ TEST_CASE("responses that could be read in two ways are refused") {
           "HTTP/1.1 101 Switching Protocols\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "200 OK\r\n\r\n", "\r\n",
           "HTTP/1.1 200 OK\r\nX: \x01\r\n\r\n", "HTTP/1.1 +20 OK\r\n\r\n"}) {
         CAPTURE(bytes);
-        CHECK(check_response(bytes, "GET", h).status == 502);
+        CHECK(refused([&] { check_response(bytes, "GET", h); }) >= 400);
     }
 }
 
@@ -173,7 +190,7 @@ TEST_CASE("a response's body follows from its status, its request and its framin
     head h;
     const auto framing_of = [&](const std::string& bytes, std::string_view method) {
         CAPTURE(bytes);
-        CHECK(!check_response(bytes, method, h));
+        check_response(bytes, method, h);
         return h.body;
     };
     CHECK(framing_of("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "GET") == framing::length);
@@ -183,11 +200,11 @@ TEST_CASE("a response's body follows from its status, its request and its framin
     CHECK(framing_of("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", "GET") == framing::length);
     CHECK(!h.keep_alive);
     CHECK(framing_of("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD") == framing::none);
-    CHECK(h.has_length);
+    CHECK(h.length == 5u);
     CHECK(framing_of("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "GET") == framing::none);
-    CHECK(h.has_length);
+    CHECK(h.length == 5u);
     CHECK(framing_of("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "GET") == framing::none);
-    CHECK(!h.has_length);
+    CHECK_FALSE(h.length);
     CHECK(framing_of("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "GET") == framing::none);
 }
 
@@ -200,7 +217,7 @@ TEST_CASE("what passes is written anew: hop-by-hop fields go first, ours come la
                                            "X-Forwarded-For: 6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\n"
                                            "x-forwarded-host: evil\r\nX-Forwarded-Proto: https\r\nForwarded: for=6\r\n"
                                            "Accept: */*\r\nContent_Length: 7\r\nTransfer_Encoding: chunked\r\n");
-    REQUIRE(!check_request(bytes, h));
+    check_request(bytes, h);
     CHECK(to_backend(h, "1.2.3.4", "b:1") == "GET /x?y HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nVia: 1.1 weir\r\n"
                                              "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: http\r\n"
                                              "X-Forwarded-Host: a\r\n\r\n");
@@ -209,21 +226,20 @@ TEST_CASE("what passes is written anew: hop-by-hop fields go first, ours come la
 TEST_CASE("a request keeps its framing, an HTTP/1.0 one gets a Host") {
     head h;
     const auto bytes = post("Content-Length: 005\r\nExpect: 100-continue\r\n");
-    REQUIRE(!check_request(bytes, h));
+    check_request(bytes, h);
     CHECK(to_backend(h, "c", "b:1") ==
           "POST / HTTP/1.1\r\nHost: a\r\nVia: 1.1 weir\r\nContent-Length: 5\r\nX-Forwarded-For: c\r\n"
           "X-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\n\r\n");
-    REQUIRE(!check_request("GET / HTTP/1.0\r\n\r\n", h));
+    check_request("GET / HTTP/1.0\r\n\r\n", h);
     CHECK(to_backend(h, "c", "b:1") == "GET / HTTP/1.1\r\nHost: b:1\r\nVia: 1.0 weir\r\nX-Forwarded-For: c\r\n"
                                        "X-Forwarded-Proto: http\r\n\r\n");
 }
 
 TEST_CASE("HTTP/1.0 clients get no chunks, and a response's own hop-by-hop fields stay behind") {
     head request, response;
-    REQUIRE(!check_request("GET / HTTP/1.0\r\n\r\n", request));
-    REQUIRE(!check_response(
-        "HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\nConnection: x-a\r\nX-A: 1\r\nX-B: 2\r\n\r\n", "GET",
-        response));
+    check_request("GET / HTTP/1.0\r\n\r\n", request);
+    check_response("HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\nConnection: x-a\r\nX-A: 1\r\nX-B: 2\r\n\r\n",
+                   "GET", response);
     CHECK(to_client(request, response, false) ==
           "HTTP/1.1 200 OK\r\nX-B: 2\r\nVia: 1.1 weir\r\nConnection: close\r\n\r\n");
     request.minor = 1;

@@ -1,6 +1,8 @@
 // The proxy as a process, between raw sockets: what a client sends and what a backend sees are bytes that the tests write
 // and read themselves. Nothing here sleeps: every wait is for a condition, and every wait is bounded.
 
+#include "../../../examples/common/balancers.hpp"
+
 #include "catch.hpp"
 #include "hostile.hpp"
 
@@ -232,7 +234,11 @@ struct recorder {
                 if (!door.readable(20)) continue;
                 auto fd = std::make_shared<descriptor>(::accept4(door.fd, nullptr, nullptr, SOCK_CLOEXEC));
                 ++accepted;
-                connections.emplace_back([this, fd](const std::stop_token& s) { serve(*fd, s); });
+                connections.emplace_back([this, fd = std::move(fd)](const std::stop_token& s) mutable {
+                    serve(*fd, s);
+                    fd.reset();
+                    ++ended;
+                });
             }
         });
     }
@@ -298,7 +304,7 @@ struct recorder {
     answer answering;
     descriptor door;
     int port = 0;
-    std::atomic<std::size_t> received = 0, accepted = 0;
+    std::atomic<std::size_t> received = 0, accepted = 0, ended = 0;
     std::mutex mutex;
     std::vector<std::pair<std::string, std::string>> seen;
     std::jthread thread;
@@ -523,11 +529,37 @@ TEST_CASE("a killed backend costs no GET, is marked, and comes back") {
     CHECK(back);
 }
 
+TEST_CASE("a GET is sent three times at most, each time to another backend") {
+    std::vector<std::unique_ptr<recorder>> dying;
+    std::vector<std::string> addresses;
+    for (int i = 0; i < 4; ++i) {
+        dying.push_back(std::make_unique<recorder>([](auto&, auto&) { return ""; }));
+        addresses.push_back(dying.back()->address());
+    }
+    const proxy p(addresses);
+    for (int i = 1; i <= 10; ++i) {
+        CHECK(ask(p.port, get("/")).body == "502 hung up\n");
+        std::size_t sent = 0;
+        for (const auto& d : dying) {
+            CHECK(d->requests().size() <= static_cast<std::size_t>(i));
+            sent += d->requests().size();
+        }
+        CHECK(sent == static_cast<std::size_t>(3 * i));
+    }
+    CHECK(p.comes_to("\"retried\": 20"));
+}
+
+TEST_CASE("when all have failed, the reply says that none is left") {
+    recorder first([](auto&, auto&) { return ""; }), second([](auto&, auto&) { return ""; });
+    const proxy p({first.address(), second.address()});
+    CHECK(ask(p.port, get("/")).body == "502 all_excluded\n");
+}
+
 TEST_CASE("when nobody is there, the reply says why") {
     auto [held, port] = listener();
     held = descriptor();  // closed: connects are refused
     const proxy p({"127.0.0.1:"s + std::to_string(port)});
-    ask(p.port, get("/"));
+    CHECK(ask(p.port, get("/")).body == "502 none_eligible\n");  // tried in vain; then nobody to try
     const auto r = ask(p.port, get("/"));
     CHECK(r.status == 503);
     CHECK(r.body == "503 none_eligible\n");
@@ -590,6 +622,45 @@ TEST_CASE("three hundred clients that trickle are shed, and others do not notice
     CHECK(ask(p.port, get("/")).body == "yes");
 }
 
+TEST_CASE("idle connections end on both sides when they are old") {
+    recorder backend([](auto&, auto&) { return ok("yes"); });
+    const proxy p({backend.address()}, {"--idle-timeout", "100"});
+    client c(p.port);
+    CHECK(c.ask(get("/")).body == "yes");
+    CHECK(c.ended());
+    for (int i = 0; i < patience && backend.ended == 0; ++i) backend.door.readable(1);
+    CHECK(backend.ended == 1);
+}
+
+TEST_CASE("a body that trickles is as late as one that is missing") {
+    recorder backend([](auto&, auto&) { return ok("yes"); });
+    const proxy p({backend.address()}, {"--request-timeout", "500"});
+    client c(p.port);
+    REQUIRE(c.send(post("Content-Length: 100000\r\n")));
+    int sent = 0;
+    while (sent < 1000 && !c.d.readable(10) && c.send("x")) ++sent;
+    CHECK(sent < 1000);
+    CHECK(c.read().status == 408);
+    CHECK(backend.requests().empty());
+    CHECK(p.comes_to("\"cancelled\": 1"));
+}
+
+TEST_CASE("what a client says of its origin does not reach a backend") {
+    recorder backend([](auto&, auto&) { return ok("yes"); });
+    const proxy p({backend.address()});
+    const std::string said =
+        "Host: a\r\nX-Forwarded-For: 6.6.6.6\r\nx_forwarded_for: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\n"
+        "X-Real-IP: 6.6.6.6\r\nX-Forwarded-Host: 6.6.6.6\r\nX-Forwarded-Proto: 6.6.6.6\r\n";
+    CHECK(ask(p.port, get("/", said)).head.find("\r\nVia: 1.1 weir\r\n") != std::string::npos);
+    CHECK(ask(p.port, get("/", said + "Connection: x-forwarded-for, x-forwarded-host\r\n")).status == 200);
+    REQUIRE(backend.requests().size() == 2);
+    for (const auto& [head, body] : backend.requests()) {
+        CHECK(head.find("6.6.6.6") == std::string::npos);
+        CHECK(head.find("\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\n") !=
+              std::string::npos);
+    }
+}
+
 TEST_CASE("a silent backend is 504, a client that leaves is cancelled") {
     std::mutex hold;
     auto held = std::make_unique<std::lock_guard<std::mutex>>(hold);
@@ -600,7 +671,7 @@ TEST_CASE("a silent backend is 504, a client that leaves is cancelled") {
     {
         const proxy p({backend.address()}, {"--response-timeout", "200"});
         const auto r = ask(p.port, get("/"));
-        CHECK(r.status == 504);
+        CHECK(r.body == "504 too slow\n");
         CHECK(p.comes_to("\"timeout\": 1"));
     }
     {
@@ -642,6 +713,25 @@ TEST_CASE("SIGTERM lets running requests finish, and then the proxy exits with 0
     CHECK(p.program.wait() == 0);
 }
 
+TEST_CASE("a second SIGTERM waits for nobody") {
+    std::mutex hold;
+    auto held = std::make_unique<std::lock_guard<std::mutex>>(hold);
+    recorder backend([&](auto&, auto&) {
+        const std::lock_guard lock(hold);
+        return ok("late");
+    });
+    proxy p({backend.address()});
+    client running(p.port), idle(p.port);
+    running.send(get("/"));
+    for (int i = 0; i < patience && backend.requests().empty(); ++i) backend.door.readable(1);
+    REQUIRE(backend.requests().size() == 1);
+    p.program.signal(SIGTERM);
+    CHECK(idle.ended());
+    p.program.signal(SIGTERM);
+    CHECK(p.program.wait() == 1000 + SIGTERM);
+    held.reset();
+}
+
 TEST_CASE("draining needs POST, and keeps traffic away") {
     const demo_backend first("first"), second("second");
     const proxy p({first.address(), second.address()});
@@ -660,7 +750,16 @@ TEST_CASE("draining needs POST, and keeps traffic away") {
     CHECK(back);
 }
 
-TEST_CASE("every selector serves, and hashing ones keep their keys") {
+TEST_CASE("every selector that has a name serves") {
+    const demo_backend a("a"), b("b");
+    for (const auto& one : examples::balancers<int>) {
+        CAPTURE(one.name);
+        const proxy p({a.address(), b.address()}, {"--balance", std::string(one.name)});
+        for (int i = 0; i < 20; ++i) REQUIRE(ask(p.port, get("/" + std::to_string(i))).status == 200);
+    }
+}
+
+TEST_CASE("selectors spread requests, and hashing ones keep their keys") {
     const demo_backend a("a"), b("b"), c("c");
     for (const std::string name : {"round_robin", "random", "least_connections", "power_of_two", "peak_ewma",
                                    "ring_hash", "bounded_ring_hash"}) {
@@ -690,7 +789,7 @@ TEST_CASE("a wrong command line is one line that names the value and what is acc
     };
     const std::string b = "127.0.0.1:1";
     for (const auto& [arguments, named] : std::vector<wrong>{
-             {{}, {"--backend"}},
+             {{}, {"--backend", "HOST:PORT"}},
              {{"--backend", b, "--balance", "best"}, {"best", "round_robin", "bounded_ring_hash"}},
              {{"--backend", "nonsense"}, {"nonsense", "HOST:PORT"}},
              {{"--backend", "a:b"}, {"a:b", "HOST:PORT"}},
@@ -711,7 +810,8 @@ TEST_CASE("a wrong command line is one line that names the value and what is acc
              {{"--backend", b, "--threads", "many"}, {"many"}},
              {{"--backend", b, "--connect-timeout", "-1"}, {"-1"}},
              {{"--backend", b, "--idle-timeout", "nan"}, {"nan"}},
-             {{"--backend", b, "--frobnicate"}, {"--frobnicate"}},
+             {{"--backend", b, "--max-body=-1"}, {"-1", "9223372036854775807"}},
+             {{"--backend", b, "--frobnicate"}, {"--frobnicate", "--help"}},
          }) {
         auto all = arguments;
         all.insert(all.begin(), TINY_PROXY);

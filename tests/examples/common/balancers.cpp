@@ -1,0 +1,43 @@
+#include "../../../examples/common/balancers.hpp"
+
+#include "catch.hpp"
+
+#include <set>
+#include <stdexcept>
+#include <string>
+
+TEST_CASE("every name makes its own selector, which picks") {
+    weir::registry<std::string> servers;
+    for (const std::string name : {"a", "b", "c"}) servers.add(name);
+    std::set<std::string_view> names;
+    for (const auto& one : examples::balancers<std::string>) {
+        CAPTURE(one.name);
+        CHECK(names.insert(one.name).second);
+        const auto pick = examples::balancer<std::string>(one.name, servers);
+        for (std::uint64_t key = 0; key < 100; ++key) {
+            auto lease = pick({.key = key});
+            REQUIRE(lease);
+            lease.complete(weir::outcome::success);
+        }
+    }
+}
+
+TEST_CASE("an unknown name is refused with all that are known") {
+    weir::registry<std::string> servers;
+    std::string text;
+    try {
+        (void)examples::balancer<std::string>("best", servers);
+    } catch (const std::invalid_argument& wrong) {
+        text = wrong.what();
+    }
+    CHECK(text.find("'best'") != text.npos);
+    for (const auto& one : examples::balancers<std::string>) CHECK(text.find(one.name) != text.npos);
+}
+
+TEST_CASE("a seed makes a selector's draws repeatable") {
+    weir::registry<int> servers;
+    for (int i = 0; i < 10; ++i) servers.add(i);
+    const auto first = examples::balancer<int>("random", servers, {.seed = 1});
+    const auto second = examples::balancer<int>("random", servers, {.seed = 1});
+    for (int i = 0; i < 100; ++i) CHECK(*first({}) == *second({}));
+}

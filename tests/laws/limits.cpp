@@ -1,0 +1,14 @@
+#include "laws.hpp"
+
+using namespace weir_test::law;
+
+TEST_CASE("law 2: never ineligible, excluded or full, and never nobody where somebody may be chosen") {
+    each(never_what_may_not_be_chosen);
+}
+TEST_CASE("law 2: panic, where asked for, ignores health and nothing else, and the lease says so") {
+    each(panic_ignores_health_alone);
+}
+TEST_CASE("law 2, hardening 1: limits hold at every moment, and nothing is in flight at rest") {
+    each(limits_hold_under_two_threads);
+}
+TEST_CASE("law 2: whoever is refused is told of room") { each(whoever_is_refused_is_told_of_room); }

@@ -53,7 +53,6 @@ inline constexpr named_balancer<Backend> balancers[] = {
     {"jump", bind<Backend, weir::jump_policy>},
     {"anchor", bind<Backend, weir::anchor_policy>},
     {"memento", bind<Backend, weir::memento_policy>},
-    {"ip_hash", bind<Backend, weir::ip_hash_policy>},
     {"nginx_hash", bind<Backend, weir::nginx_hash_policy>},
     {"nginx_consistent_hash", bind<Backend, weir::nginx_consistent_hash_policy>},
     {"haproxy_hash", bind<Backend, weir::haproxy_hash_policy>},

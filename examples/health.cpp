@@ -1,4 +1,4 @@
-// Active checks and panic, on a clock and with probes of one's own: here a number and a function.
+// Active checks, panic and draining, on a clock and with probes of one's own: here a number and a function.
 
 #include <weir/weir.hpp>
 
@@ -53,7 +53,19 @@ int main() {
     for (const auto id : {a, b}) servers.visit(id, [](server& s) { s.answers = false; });
     run(15s);
     weir::round_robin turns{servers};
-    const auto lease = turns.pick();
+    auto lease = turns.pick();
     std::printf("%s: %s\n", lease->host.c_str(), std::string{to_string(lease.reason())}.c_str());
-    return servers.in_panic() && lease.reason() == weir::pick_reason::panic ? 0 : 1;
+    lease.complete(weir::outcome::success);
+    bool removed = false;
+    {
+        // [drain
+        weir::drainer drains{servers};
+        auto request = turns.pick();
+        drains.drain(request.id(), now + 30s, [&](const weir::drained& d) {
+            removed = servers.remove(d.id);  // idle, or out of patience: d.how tells
+        });
+        request.complete(weir::outcome::success);  // the last one: calls
+        // drain]
+    }
+    return removed && servers.in_panic() && lease.reason() == weir::pick_reason::panic ? 0 : 1;
 }

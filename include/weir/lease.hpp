@@ -29,8 +29,16 @@ struct picked {
 
 inline constexpr std::chrono::nanoseconds unmeasured{-1};  // measure it; any other latency below 0 stays unknown
 
+/// Ends a lease of a record that `first`, and others after it, want to look at afterwards.
+inline void end_and_look(record_base& r, metric_cell* first, outcome how) noexcept {
+    const read_section section{*r.readers};
+    const bool stays = first->stays(r);
+    if (r.leases.end(how)) return r.dispose();
+    if (stays) look_at(r, first);
+}
+
 /// Ends a lease of a record that somebody learns from: `told` of its start, and all that there are by now.
-WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, const metric_cell* all, metric_cell* told, outcome how,
+WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, metric_cell* all, metric_cell* told, outcome how,
                                            std::chrono::nanoseconds started,
                                            std::chrono::nanoseconds latency) noexcept {
     std::chrono::nanoseconds now{0};
@@ -39,8 +47,12 @@ WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, const metric_cell* al
         if (latency == unmeasured) latency = between(started, now);
     }
     for (; told != nullptr; told = told->next) told->on_end(how, latency, now, started);
-    if (lease_watch* const watch = watch_of(all))
-        watch->end(r, how);
+    lease_watch* const watch = watch_of(all);
+    while (all != nullptr && !all->looks) all = all->next;
+    if (watch != nullptr)
+        watch->end(r, all, how);
+    else if (all != nullptr)
+        end_and_look(r, all, how);
     else if (r.leases.end(how))
         r.dispose();
 }
@@ -104,7 +116,7 @@ private:
     WEIR_ALWAYS_INLINE void finish(outcome how, std::chrono::nanoseconds latency) noexcept {
         detail::record_base* const r = std::exchange(picked_.record, nullptr);
         if (r == nullptr) return;
-        if (const auto* const metrics = r->metrics.load(std::memory_order_acquire); metrics != nullptr) [[unlikely]]
+        if (auto* const metrics = r->metrics.load(std::memory_order_acquire); metrics != nullptr) [[unlikely]]
             return detail::end_and_tell(*r, metrics, picked_.metrics, how, picked_.started, latency);
         if (r->leases.end(how)) [[unlikely]]
             r->dispose();

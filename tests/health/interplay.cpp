@@ -52,8 +52,8 @@ struct scene {
     [[nodiscard]] conditions has() const { return registry.inspect(id)->conditions; }
 };
 
-constexpr condition all[] = {condition::failed_check, condition::unreachable, condition::ejected, condition::draining,
-                             condition::disabled,     condition::degraded,    condition::user_1};
+constexpr condition all[] = {condition::failed_check, condition::unreachable, condition::ejected,   condition::draining,
+                             condition::disabled,     condition::degraded,    condition::half_open, condition::user_1};
 
 struct event {
     std::string name;

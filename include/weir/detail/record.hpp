@@ -89,6 +89,9 @@ public:
         return in_flight_of(word_.load(std::memory_order_relaxed));
     }
 
+    /// Nothing in flight; in order with all that starts and ends: who ends a lease afterwards sees what was written before.
+    [[nodiscard]] bool at_rest() noexcept { return in_flight_of(word_.fetch_add(0, std::memory_order_acq_rel)) == 0; }
+
     [[nodiscard]] outcome_counts counts() const noexcept {
         const std::uint64_t flips = flips_.load(std::memory_order_acquire);
         const std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -148,6 +151,7 @@ private:
 using clock_function = std::chrono::nanoseconds (*)() noexcept;
 
 class lease_watch;
+struct record_base;
 
 /// What a metric keeps for one backend: a link of the record's list, fed by every lease.
 struct metric_cell {
@@ -155,12 +159,17 @@ struct metric_cell {
     lease_watch* watch = nullptr;  ///< is told when the lease word has changed; one cell of a record at most has it
     const void* pool = nullptr;    ///< which metric of which registry
     bool timed = false;            ///< wants to know when a lease started
+    bool looks = false;            ///< wants `on_ended`
     /// Each lease that starts ends once, with the same `started`: a time only if some metric of the list is timed.
     virtual void on_start(std::chrono::nanoseconds) noexcept {}
     /// `latency` is negative if nobody measured it.
     virtual void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
                         std::chrono::nanoseconds started) noexcept = 0;
     virtual void on_eligible(bool eligible) noexcept = 0;
+    /// The lease is not counted any more. Inside a read section in which the record stays.
+    virtual void on_ended(record_base&) noexcept {}
+    /// Asked inside a read section: it is a member, so that it stays until the section ends, leases or not.
+    [[nodiscard]] virtual bool stays(const record_base&) const noexcept { return false; }
     virtual ~metric_cell() = default;
     metric_cell() = default;
     metric_cell(const metric_cell&) = delete;

@@ -2,6 +2,7 @@
 
 #include "../detail/error.hpp"
 #include "../hash.hpp"
+#include "../random.hpp"
 
 #include <cstdint>
 #include <span>
@@ -11,12 +12,12 @@
 namespace weir::inline WEIR_ABI::detail {
 
 /// The numbers that a key goes on with where its bucket is gone, each below an n: one after the other, so that none is used
-/// twice. (Some draw by key and bucket, and reuse for bucket 0 the very hash that led there.)
+/// twice (draws by key and bucket reuse for bucket 0 what led there), and none that an attempt of a walk begins with.
 class bucket_draws {
 public:
     explicit bucket_draws(std::uint64_t hashed) noexcept : state_{hashed} {}
     std::uint32_t operator()(std::uint32_t, std::uint32_t n) noexcept {
-        state_ = mix(state_ + 0x9e3779b97f4a7c15);  // splitmix64's increment: 0 leads on, too
+        state_ = mix(state_ + weyl_step);
         return static_cast<std::uint32_t>(scale(state_, n));
     }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../detail/error.hpp"
+#include "../hash.hpp"
 #include "keyed_table.hpp"
 
 #include <algorithm>
@@ -8,8 +9,7 @@
 #include <numeric>
 #include <span>
 #include <string>
-#include <string_view>
-#include <unordered_map>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -35,10 +35,11 @@ inline std::uint32_t count(const bucket_state& s) {
 
 /// What tables over numbered buckets share: who has which bucket, through any changes of members and weights.
 ///
-/// A member has weight / gcd buckets. The unit shrinks when a weight is no multiple of it, and never grows: a member that
-/// goes must not halve the buckets of the others. In one update buckets that somebody gives up, of the highest numbers
-/// first, are handed to those who need some, in the order of identities; only the rest are removed or added. So a table
-/// made at once depends on identities and weights alone, whatever the order of the members.
+/// A member has weight / gcd buckets. The divisor shrinks when a weight is no multiple of it, and never grows: a member
+/// that goes must not halve the buckets of the others. In one update the buckets that are given up, of the highest
+/// numbers of whoever has too many, go to those who lack some; only then others are added, or what is left over is removed, the
+/// highest first. Members have their turn in the order of their identities' hashes, so that a table made at once depends
+/// on identities and weights alone.
 ///
 /// `Buckets` numbers them: `size()` the numbers, `find(hashed)`, `reserve(in use)`, `add()` gives a number,
 /// `remove(number)` the one that is out of use then, `removed()` those out of use, `clear()`.
@@ -78,17 +79,18 @@ protected:
     void restore(const char* table, const bucket_state& s) {
         std::vector<bool> used(s.owners.size(), true);
         for (const std::uint32_t b : s.removed) used[b] = false;
-        std::unordered_map<std::string_view, std::uint32_t> numbers;
-        holders_.assign(s.owners.size(), nobody);
-        for (std::size_t b = 0; b < s.owners.size(); ++b) {
-            if (!used[b]) continue;
-            const auto [at, fresh] = numbers.emplace(s.owners[b], static_cast<std::uint32_t>(entries_.size()));
-            if (fresh) entries_.push_back({s.owners[b], 0});
-            holders_[b] = at->second;
-        }
-        unit_ = s.weight_per_bucket;
-        if (unit_ == 0 && !entries_.empty())
+        std::vector<hash_member> owners;  // with the bucket for an index
+        for (std::uint32_t b = 0; b < s.owners.size(); ++b)
+            if (used[b]) owners.push_back({s.owners[b], 1, b});
+        if (s.weight_per_bucket == 0 && !owners.empty())
             reject(std::string{table} + ": a state with buckets in use needs a weight_per_bucket above 0");
+        unit_ = s.weight_per_bucket;
+        holders_.assign(s.owners.size(), nobody);
+        for (const named& n : by_hash(owners)) {
+            if (entries_.empty() || entries_.back().identity != n.member->identity)
+                entries_.push_back({std::string{n.member->identity}, n.hash, 0});
+            holders_[n.member->index] = static_cast<std::uint32_t>(entries_.size() - 1);
+        }
     }
 
     /// Follows the members to what they are now. Throws std::invalid_argument: too many buckets, an identity twice.
@@ -104,64 +106,70 @@ protected:
             reject(std::string{table} + ": weights of " + std::to_string(total) + " in all with the common divisor " +
                    std::to_string(unit) + " are more than " + std::to_string(max_buckets) +
                    " buckets; use smaller weights");
-        std::vector<entry> entries;
-        std::vector<std::uint32_t> wanted;  // buckets that a member lacks
-        std::unordered_map<std::string_view, std::uint32_t> numbers;
-        entries.reserve(members.size());
-        numbers.reserve(members.size());
-        for (const hash_member& m : members) {
-            if (m.weight == 0) continue;
-            if (!numbers.emplace(m.identity, static_cast<std::uint32_t>(entries.size())).second)
+        const std::vector<entry> old = std::exchange(entries_, {});
+        std::vector<std::uint32_t> lacks;                           // buckets, by entry
+        std::vector<std::uint32_t> renumbered(old.size(), nobody);  // the old entries
+        auto known = old.begin();
+        for (const named& n : by_hash(members)) {
+            const hash_member& m = *n.member;
+            if (!entries_.empty() && entries_.back().identity == m.identity)
                 reject(std::string{table} + ": the identity \"" + std::string{m.identity} + "\" comes twice");
-            entries.push_back({std::string{m.identity}, m.index});
-            wanted.push_back(m.weight / unit);
+            while (known != old.end() && std::tie(known->hash, known->identity) < std::tie(n.hash, m.identity)) ++known;
+            if (known != old.end() && known->identity == m.identity)
+                renumbered[static_cast<std::size_t>(known - old.begin())] = static_cast<std::uint32_t>(entries_.size());
+            entries_.push_back({std::string{m.identity}, n.hash, m.index});
+            lacks.push_back(m.weight / unit);
         }
-        std::vector<std::uint32_t> renumbered;
-        for (const entry& e : entries_) {
-            const auto now = numbers.find(e.identity);
-            renumbered.push_back(now == numbers.end() ? nobody : now->second);
-        }
-        // Who keeps its buckets keeps those of the lowest numbers.
         std::vector<std::uint32_t> free;
         for (std::uint32_t b = 0; b < holders_.size(); ++b) {
             if (holders_[b] == nobody) continue;
             holders_[b] = renumbered[holders_[b]];
-            if (holders_[b] != nobody && wanted[holders_[b]] > 0)
-                --wanted[holders_[b]];
+            if (holders_[b] != nobody && lacks[holders_[b]] > 0)
+                --lacks[holders_[b]];
             else
                 free.push_back(b);
         }
-        entries_ = std::move(entries);
         unit_ = unit;
         buckets_.reserve(static_cast<std::uint32_t>(total / unit));
-        assign(wanted, free);
+        assign(lacks, free);
     }
 
 private:
     static constexpr auto nobody = ~std::uint32_t{0};
     struct entry {
         std::string identity;
+        std::uint64_t hash;
         std::uint32_t index;
     };
+    struct named {
+        std::uint64_t hash;
+        const hash_member* member;
+    };
 
-    /// Hands the free buckets, in ascending order, to those who want some; removes what is left over, or adds.
-    void assign(std::vector<std::uint32_t>& wanted, std::vector<std::uint32_t>& free) {
-        std::vector<std::uint32_t> takers;
-        for (std::uint32_t i = 0; i < entries_.size(); ++i)
-            if (wanted[i] > 0) takers.push_back(i);
-        std::sort(takers.begin(), takers.end(),
-                  [&](auto a, auto b) { return entries_[a].identity < entries_[b].identity; });
-        auto next_free = free.begin();
-        for (const std::uint32_t taker : takers) {
-            for (; wanted[taker] > 0; --wanted[taker]) {
-                const std::uint32_t b = next_free != free.end() ? *next_free++ : buckets_.add();
+    /// Those with a weight, in the order of entries_.
+    static std::vector<named> by_hash(std::span<const hash_member> members) {
+        std::vector<named> all;
+        all.reserve(members.size());
+        for (const hash_member& m : members)
+            if (m.weight > 0) all.push_back({hash(m.identity), &m});
+        std::sort(all.begin(), all.end(), [](const named& a, const named& b) {
+            return a.hash != b.hash ? a.hash < b.hash : a.member->identity < b.member->identity;
+        });
+        return all;
+    }
+
+    /// Hands the free buckets, which ascend, to the entries that lack some, then adds or removes what is left over.
+    void assign(std::vector<std::uint32_t>& lacks, const std::vector<std::uint32_t>& free) {
+        auto next = free.begin();
+        for (std::uint32_t taker = 0; taker < entries_.size(); ++taker) {
+            for (; lacks[taker] > 0; --lacks[taker]) {
+                const std::uint32_t b = next != free.end() ? *next++ : buckets_.add();
                 if (b >= holders_.size()) holders_.resize(b + std::size_t{1}, nobody);
                 holders_[b] = taker;
             }
         }
-        while (free.end() != next_free) {
-            const std::uint32_t b = free.back(), out = buckets_.remove(b);
-            free.pop_back();
+        for (auto last = free.end(); last != next;) {
+            const std::uint32_t b = *--last, out = buckets_.remove(b);
             holders_[b] = holders_[out];
             holders_[out] = nobody;
         }
@@ -184,7 +192,7 @@ private:
     std::uint64_t seed_ = 0;
     std::vector<std::uint32_t> owners_;   // by bucket: an index
     std::vector<std::uint32_t> holders_;  // by bucket: a number of entries_
-    std::vector<entry> entries_;
+    std::vector<entry> entries_;          // who has a weight, by the identity's hash
     std::uint32_t unit_ = 0;
 };
 

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace weir::inline WEIR_ABI {
@@ -46,28 +45,25 @@ public:
             detail::reject("multi_probe_table: " + std::to_string(o.probes) + " probes are not from 1 to " +
                            std::to_string(max_probes));
         std::uint64_t total = 0;
-        std::vector<const hash_member*> order;
-        for (const hash_member& m : members) {
-            total += m.weight;
-            if (m.weight > 0) order.push_back(&m);
-        }
+        for (const hash_member& m : members) total += m.weight;
         if (total > max_points)
             detail::reject("multi_probe_table: weights of " + std::to_string(total) + " in all are more than " +
                            std::to_string(max_points) + " points; use smaller weights");
-        std::sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->identity < b->identity; });
         std::vector<detail::probe_points::point> points;
         points.reserve(static_cast<std::size_t>(total));
-        for (std::size_t rank = 0; rank < order.size(); ++rank) {
-            const hash_member& m = *order[rank];
-            if (rank > 0 && order[rank - 1]->identity == m.identity)
-                detail::reject("multi_probe_table: the identity \"" + std::string{m.identity} + "\" comes twice");
-            const std::uint64_t first = hash(m.identity, o.seed);
-            for (std::uint32_t p = 0; p < m.weight; ++p)
-                points.push_back({detail::attempt(first, p), static_cast<std::uint32_t>(rank)});
+        for (std::uint32_t i = 0; i < members.size(); ++i) {
+            const std::uint64_t first = hash(members[i].identity, o.seed);
+            for (std::uint32_t p = 0; p < members[i].weight; ++p) points.push_back({detail::attempt(first, p), i});
         }
-        std::sort(points.begin(), points.end(),
-                  [](auto& a, auto& b) { return a.hash != b.hash ? a.hash < b.hash : a.index < b.index; });
-        for (auto& p : points) p.index = order[p.index]->index;
+        std::sort(points.begin(), points.end(), [&](auto& a, auto& b) {
+            return a.hash != b.hash ? a.hash < b.hash : members[a.index].identity < members[b.index].identity;
+        });
+        for (std::size_t p = 1; p < points.size(); ++p)
+            if (points[p - 1].hash == points[p].hash && points[p - 1].index != points[p].index &&
+                members[points[p - 1].index].identity == members[points[p].index].identity)
+                detail::reject("multi_probe_table: the identity \"" + std::string{members[points[p].index].identity} +
+                               "\" comes twice");
+        for (auto& p : points) p.index = members[p.index].index;
         points_ = detail::probe_points{points};
     }
 

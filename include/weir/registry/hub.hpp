@@ -20,7 +20,7 @@ public:
     using observer = std::function<void(const change_event&)>;
 
     hub(clock_function clock_, domain& readers_)
-        : clock{clock_}, readers{readers_}, watch{std::make_shared<lease_watch>(readers_)}, cells_{watch},
+        : clock{clock_}, readers{readers_}, watch{std::make_shared<lease_watch>(readers_)}, cells_{clock_, watch},
           last_trash_{std::make_unique<trash>()},
           current_{std::make_shared<const view>(std::make_shared<const roster>(), std::vector<conditions>{}, 0)} {
         watch->seen.store(current_.get(), std::memory_order_relaxed);
@@ -100,7 +100,7 @@ public:
         const read_section section{readers};
         const writer_lock lock{*this, "a rehearsal"};
         d = std::make_unique<draft>(membership_, *current_, false);
-        const undo_on_throw undo{*d, nobody};
+        const undo_on_throw undo{*d, cells_, nobody};
         edit(*d);
         trash none;
         see(*current_, *d->make_view(none));

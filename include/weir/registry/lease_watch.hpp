@@ -23,6 +23,12 @@ inline void full_fence() noexcept {
 #endif
 }
 
+/// Inside a read section in which `r` stays, after a lease of it has ended: for those from `first` on that want to look.
+inline void look_at(record_base& r, metric_cell* first) noexcept {
+    for (; first != nullptr; first = first->next)
+        if (first->looks) first->on_ended(r);
+}
+
 class lease_watch : public std::enable_shared_from_this<lease_watch> {
 public:
     using subscriber = std::function<void()>;
@@ -39,8 +45,8 @@ public:
     void moved(const record_base& r) noexcept {
         if (load_index* const i = index.load(std::memory_order_seq_cst)) i->refresh_slot(r.id.slot);
     }
-    /// Ends a lease of `r`.
-    void end(record_base& r, outcome how) noexcept {
+    /// Ends a lease of `r`; those from `looking` on want to look at it afterwards.
+    void end(record_base& r, metric_cell* looking, outcome how) noexcept {
         domain& d = readers_;
         retired* due = nullptr;
         {
@@ -50,6 +56,7 @@ public:
             if (r.leases.end(how)) return r.dispose();
             if (!stays) return;
             moved(r);
+            look_at(r, looking);
             due = due_call();
         }
         if (due != nullptr) release_outside(d, due);

@@ -105,6 +105,25 @@ void add_selector(const std::string& name, bool weighted, const std::function<Se
     });
 }
 
+/// A selector by latencies, also as an event loop uses it: the loop has read the clock, and the pick is told.
+template <class Selector>
+void add_timed(const std::string& name, const std::function<Selector(weir::registry<server>&)>& make) {
+    add_selector<Selector>(name, false, make);
+    const auto pools = [=](int n) { return std::make_shared<pool<Selector>>(n, false, make); };
+    const auto start = std::chrono::steady_clock::now().time_since_epoch();
+    const auto time = [start](std::uint64_t count) {
+        return start + std::chrono::nanoseconds{50 * (count & 0xffffffff)};
+    };
+    add_row<pool<Selector>>(name + " choose, told the time", pools, [time](pool<Selector>& p, std::uint64_t count) {
+        p.selector.choose({.now = time(count)}, [](server& s) { benchmark::DoNotOptimize(s.number); });
+    });
+    add_row<pool<Selector>>(name + " lease, success, told", pools, [time](pool<Selector>& p, std::uint64_t count) {
+        auto lease = p.selector.pick({.now = time(count)});
+        benchmark::DoNotOptimize(lease->number);
+        lease.complete(weir::outcome::success);
+    });
+}
+
 // What people write today: round robin over a vector, behind whatever makes replacing it safe.
 
 struct mutex_baseline {
@@ -152,6 +171,9 @@ void add_floors() {
             const weir::detail::read_section section{weir::detail::process_domain};
             benchmark::ClobberMemory();
         }
+    });
+    add("floor: steady_clock", "-", [](benchmark::State& state) {
+        for (auto _ : state) benchmark::DoNotOptimize(std::chrono::steady_clock::now());
     });
     add("floor: empty loop", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::ClobberMemory();
@@ -238,6 +260,9 @@ void add_selectors() {
     add_selector<weir::round_robin<server>>("round_robin", false, [](registry& r) { return weir::round_robin{r}; });
     add_selector<weir::round_robin<server>>(
         "round_robin 1:2:3", true, [](registry& r) { return weir::round_robin{r}; }, false);
+    using per_thread = weir::round_robin<server, weir::per_thread_cursor>;
+    add_selector<per_thread>("round_robin, per thread", false, [](registry& r) { return per_thread{r}; });
+    add_selector<per_thread>("round_robin 1:2:3, per thread", true, [](registry& r) { return per_thread{r}; }, false);
     add_selector<weir::random<server>>("random", false, [](registry& r) { return weir::random{r}; });
     add_selector<weir::random<server>>("random 1:2:3", true, [](registry& r) { return weir::random{r}; }, false);
     add_selector<weir::power_of_two<server>>("power_of_two", false, [](registry& r) { return weir::power_of_two{r}; });
@@ -245,8 +270,11 @@ void add_selectors() {
         "power_of_two 1:2:3", true, [](registry& r) { return weir::power_of_two{r}; }, false);
     add_selector<weir::least_connections<server>>("least_connections", false,
                                                   [](registry& r) { return weir::least_connections{r}; });
-    add_selector<weir::choices<server, weir::peak_ewma>>(
-        "choices, peak_ewma", false, [](registry& r) { return weir::choices{r, weir::peak_ewma{}}; });
+    add_timed<weir::p2c_peak_ewma<server>>("p2c_peak_ewma", [](registry& r) { return weir::p2c_peak_ewma{r}; });
+    add_timed<weir::choices<server, weir::ewma>>("choices, ewma",
+                                                 [](registry& r) { return weir::choices{r, weir::ewma{}}; });
+    add_selector<weir::least_response_time<server>>("least_response_time", false,
+                                                    [](registry& r) { return weir::least_response_time{r}; });
     add_selector<weir::ring_hash<server>, true>("ring_hash", false, [](registry& r) { return weir::ring_hash{r}; });
     using bounded = weir::bounded_load<weir::ring_hash_policy>;
     add_selector<weir::basic_selector<server, bounded>, true>(

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "detail/between.hpp"
 #include "detail/record.hpp"
 #include "registry/lease_watch.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace weir::inline WEIR_ABI {
@@ -19,34 +21,40 @@ struct picked {
     static constexpr std::chrono::nanoseconds untimed{(std::chrono::nanoseconds::min)()};
 
     record_base* record = nullptr;
+    metric_cell* metrics = nullptr;  // those that were told of the start, and are told of the end
     std::chrono::nanoseconds started = untimed;
     pick_reason reason = pick_reason::chosen;
     pick_error error = pick_error::none;
 };
 
-/// From one reading of a clock to another: not negative, and without overflow whatever the clock says.
-[[nodiscard]] constexpr std::chrono::nanoseconds between(std::chrono::nanoseconds from,
-                                                         std::chrono::nanoseconds to) noexcept {
-    if (to <= from) return std::chrono::nanoseconds{0};
-    const auto elapsed = static_cast<std::uint64_t>(to.count()) - static_cast<std::uint64_t>(from.count());
-    constexpr auto most = static_cast<std::uint64_t>((std::chrono::nanoseconds::max)().count());
-    return std::chrono::nanoseconds{static_cast<std::int64_t>(elapsed < most ? elapsed : most)};
+inline constexpr std::chrono::nanoseconds unmeasured{-1};  // measure it; any other latency below 0 stays unknown
+
+/// Ends a lease of a record that `first`, and others after it, want to look at afterwards.
+inline void end_and_look(record_base& r, metric_cell* first, outcome how) noexcept {
+    const read_section section{*r.readers};
+    const bool stays = first->stays(r);
+    if (r.leases.end(how))
+        r.dispose();
+    else if (stays)
+        look_at(r, first);
 }
 
-/// Ends a lease of a record that somebody learns from.
-WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, metric_cell* cells, outcome how,
+/// Ends a lease of a record that somebody learns from: `told` of its start, and all that there are by now.
+WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, metric_cell* all, metric_cell* told, outcome how,
                                            std::chrono::nanoseconds started,
                                            std::chrono::nanoseconds latency) noexcept {
     std::chrono::nanoseconds now{0};
-    for (const metric_cell* c = cells; c != nullptr; c = c->next)
-        if (c->timed) {
-            now = r.clock();
-            break;
-        }
-    if (latency.count() < 0 && started != picked::untimed) latency = between(started, now);
-    for (metric_cell* c = cells; c != nullptr; c = c->next) c->on_end(how, latency, now);
-    if (lease_watch* const watch = watch_of(cells))
-        watch->end(r, how);
+    if (started != picked::untimed) {
+        now = r.clock();
+        if (latency == unmeasured) latency = between(started, now);
+    }
+    for (; told != nullptr; told = told->next) told->on_end(how, latency, now, started);
+    lease_watch* const watch = watch_of(all);
+    while (all != nullptr && !all->looks) all = all->next;
+    if (watch != nullptr)
+        watch->end(r, all, how);
+    else if (all != nullptr)
+        end_and_look(r, all, how);
     else if (r.leases.end(how))
         r.dispose();
 }
@@ -67,13 +75,13 @@ public:
         : picked_{std::exchange(other.picked_, {})}, completed_{std::exchange(other.completed_, {})} {}
     lease& operator=(lease&& other) noexcept {
         if (this != &other) {
-            finish(outcome::cancelled, unmeasured);
+            finish(outcome::cancelled, detail::unmeasured);
             picked_ = std::exchange(other.picked_, {});
             completed_ = std::exchange(other.completed_, {});
         }
         return *this;
     }
-    ~lease() { finish(outcome::cancelled, unmeasured); }
+    ~lease() { finish(outcome::cancelled, detail::unmeasured); }
 
     /// True while it holds a backend.
     [[nodiscard]] explicit operator bool() const noexcept { return picked_.record != nullptr; }
@@ -85,6 +93,8 @@ public:
     [[nodiscard]] Backend* operator->() const noexcept { return &**this; }
     /// The backend's id, also after completion: to exclude it from the next attempt. An id of nobody if there was none.
     [[nodiscard]] backend_id id() const noexcept { return picked_.record != nullptr ? picked_.record->id : completed_; }
+    /// The backend's identity as the registry knows it; empty without one. Only while it holds a backend.
+    [[nodiscard]] std::string_view identity() const noexcept { return picked_.record->identity; }
     /// Why it is this backend; meaningful also after completion.
     [[nodiscard]] pick_reason reason() const noexcept { return picked_.reason; }
     /// Why there is none; `none` for a lease that has or had a backend.
@@ -93,30 +103,24 @@ public:
     /// Ends the lease. The latency is the time since the pick, where a metric asked for it. Does nothing to an empty one.
     void complete(outcome how) noexcept {
         completed_ = id();
-        finish(how, unmeasured);
+        finish(how, detail::unmeasured);
     }
     /// The same with the caller's own measurement; a negative latency counts as unknown.
     void complete(outcome how, std::chrono::nanoseconds latency) noexcept {
         completed_ = id();
-        if (latency.count() < 0) {
-            picked_.started = detail::picked::untimed;
-            latency = unmeasured;
-        }
-        finish(how, latency);
+        finish(how, latency.count() < 0 ? (std::chrono::nanoseconds::min)() : latency);
     }
 
 private:
     template <class, class>
     friend class basic_selector;
 
-    static constexpr std::chrono::nanoseconds unmeasured{-1};
-
     WEIR_ALWAYS_INLINE void finish(outcome how, std::chrono::nanoseconds latency) noexcept {
         detail::record_base* const r = std::exchange(picked_.record, nullptr);
         if (r == nullptr) return;
         if (auto* const metrics = r->metrics.load(std::memory_order_acquire); metrics != nullptr) [[unlikely]]
-            return detail::end_and_tell(*r, metrics, how, picked_.started, latency);
-        if (r->leases.end(how)) [[unlikely]]
+            detail::end_and_tell(*r, metrics, picked_.metrics, how, picked_.started, latency);
+        else if (r->leases.end(how)) [[unlikely]]
             r->dispose();
     }
 

@@ -2,6 +2,7 @@
 
 #include "hash.hpp"
 #include "load/metric.hpp"
+#include "selector/counters.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -19,6 +20,7 @@ struct pick_options {
     std::string_view key_text = {};                    ///< the key as text, for dialects that hash it; empty: no key
     std::span<const backend_id> exclude = {};          ///< never these: an array or vector, or {&id, 1} for one
     std::optional<std::chrono::nanoseconds> now = {};  ///< since the epoch of the registry's clock; saves reading it
+    std::string_view session = {};                     ///< the token that the client brings, for the adaptor `sticky`
 };
 
 namespace detail {
@@ -30,8 +32,9 @@ class query {
 public:
     /// Made by selectors. Without `now` the clock is read when a policy asks.
     query(const pick_options& options, std::atomic<std::uint64_t>* seeded, detail::clock_function clock,
-          std::chrono::nanoseconds now = (std::chrono::nanoseconds::min)()) noexcept
-        : options_{options}, seeded_{seeded}, clock_{clock}, now_{now} {}
+          std::chrono::nanoseconds now = (std::chrono::nanoseconds::min)(),
+          std::uint32_t stripe = detail::own_stripes) noexcept
+        : options_{options}, seeded_{seeded}, clock_{clock}, now_{now}, stripe_{stripe} {}
 
     [[nodiscard]] bool has_key() const noexcept { return options_.key.has_value() || !options_.key_text.empty(); }
     /// The key; without one, the hash of its text.
@@ -56,11 +59,15 @@ public:
     }
     [[nodiscard]] const pick_options& options() const noexcept { return options_; }
 
+    /// Below `detail::own_stripes` a number that no other thread has while this pick runs; else one of those that share.
+    [[nodiscard]] std::uint32_t stripe() const noexcept { return stripe_; }
+
 private:
     const pick_options& options_;
     std::atomic<std::uint64_t>* seeded_;
     detail::clock_function clock_;
     std::chrono::nanoseconds now_;
+    std::uint32_t stripe_;
 };
 
 /// What a policy answers: an index of the view, nobody, or that the pick is refused.
@@ -102,6 +109,12 @@ public:
     bool operator()(std::uint32_t index) const noexcept {
         return view_.is_eligible(index) && !excluded(index) &&
                (!view_.limited() || view_.in_flight(index) < view_.limit(index));
+    }
+    /// A session may also stay on a backend that is draining; all else holds.
+    [[nodiscard]] bool for_session(std::uint32_t index) const noexcept {
+        return view_.is_member(index) && view_.weight(index) > 0 &&
+               !view_.conditions(index).without(condition::draining).exclude() && !excluded(index) &&
+               view_.in_flight(index) < view_.limit(index);
     }
     [[nodiscard]] bool excluded(std::uint32_t index) const noexcept {
         for (const backend_id id : exclude_)
@@ -160,7 +173,7 @@ concept chooses_noexcept = requires(const P& p, const view& v, const typename P:
 /// gives up returns nobody; a naive one that returns what is not acceptable is overruled. Either way a weighted draw
 /// over all that are acceptable decides. One that must not be overruled returns `choice::refused()`.
 ///
-/// Models: round_robin_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
+/// Models: rotation_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
 /// adaptor bounded_load.
 template <class P>
 concept policy = std::copyable<P> && detail::has_table<P> && detail::has_state<P> && detail::can_make_state<P> &&
@@ -173,6 +186,22 @@ namespace detail {
 template <class P>
 inline constexpr bool reads_clock = [] {
     if constexpr (requires { P::timed; }) return bool{P::timed};
+    return false;
+}();
+
+/// A policy that may keep a session on a draining backend says so by `static constexpr bool keeps_sessions`: it is asked
+/// even where nobody is eligible, and a choice for pick_reason::sticky may be one that drains.
+template <class P>
+inline constexpr bool keeps_sessions = [] {
+    if constexpr (requires { P::keeps_sessions; }) return bool{P::keeps_sessions};
+    return false;
+}();
+
+/// A policy that sends a key to the same backend each time says so by `static constexpr bool by_key`: what adaptors leave to
+/// chance elsewhere, the key decides then.
+template <class P>
+inline constexpr bool chooses_by_key = [] {
+    if constexpr (requires { P::by_key; }) return bool{P::by_key};
     return false;
 }();
 

@@ -101,6 +101,20 @@ public:
         });
     }
 
+    /// Runs `f(change)` as `update` does, then `see(const view& now, const view& next)` with what it would publish, and
+    /// takes all of it back: nobody else sees it. Throws what an update throws before tables are built. Both functions
+    /// run under the writer's lock, so that updates wait for them.
+    template <class F, class See>
+    void rehearse(F&& f, See&& see) {
+        const auto hub = hub_;
+        hub->rehearse(
+            [&](detail::draft& d) {
+                registry_change<Backend> change{*hub, d};
+                f(change);
+            },
+            std::forward<See>(see));
+    }
+
     /// The member of that identity.
     [[nodiscard]] std::optional<backend_id> find(std::string_view identity) const {
         return hub_->read([&](const detail::membership& m, const view& v) -> std::optional<backend_id> {
@@ -187,7 +201,7 @@ private:
                 .conditions = v.conditions(i),
                 .eligible = v.weight(i) != 0 && !v.conditions(i).exclude(),
                 .in_flight = v.in_flight(i),
-                .max_in_flight = v.limit(i),
+                .max_in_flight = v.max_in_flight(i),
                 .priority = v.priority(i),
                 .zone = std::string{v.zone(i)},
                 .outcomes = v.record(i).leases.counts()};

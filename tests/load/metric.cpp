@@ -1,6 +1,7 @@
 #include <weir/load/metric.hpp>
 
 #include "catch.hpp"
+#include "support/manual_clock.hpp"
 
 #include <weir/registry.hpp>
 #include <weir/select/least_load.hpp>
@@ -77,4 +78,86 @@ TEST_CASE("a metric's members join and leave in pairs, whenever it is attached")
     CHECK(count() == 2);
     const weir::basic_selector other{r, asks_the_census{&members}};  // an equal metric: nobody joins twice
     CHECK(count() == 2);
+}
+
+namespace {
+
+/// Balances what was started against what has ended, by the times of the starts.
+struct ledger {
+    static constexpr bool timed = true;
+    int number = 0;
+    struct pool {
+        std::atomic<int> starts{0}, ends{0}, unmeasured{0};
+        std::atomic<std::int64_t> open{0};
+    };
+    struct state {};
+    void join(pool&, state&) const noexcept {}
+    void leave(pool&, state&) const noexcept {}
+    void on_start(pool& p, state&, std::chrono::nanoseconds started) const noexcept {
+        ++p.starts;
+        p.open += started.count();
+    }
+    void on_end(pool& p, state&, weir::outcome, std::chrono::nanoseconds latency, std::chrono::nanoseconds,
+                std::chrono::nanoseconds started) const noexcept {
+        ++p.ends;
+        p.unmeasured += latency.count() < 0 ? 1 : 0;
+        p.open -= started.count();
+    }
+    [[nodiscard]] int score(const pool&, const state&, const weir::load_reading&) const noexcept { return 0; }
+    bool operator==(const ledger&) const = default;
+};
+static_assert(weir::stateful_metric<ledger>);
+
+/// Keeps the ledger of its number, and chooses anybody.
+struct keeps_a_ledger {
+    ledger metric;
+    std::shared_ptr<weir::detail::metric_pool_of<ledger>>* pool;
+    struct table {};
+    struct state {
+        state(const keeps_a_ledger& p, weir::metric_set& metrics) { *p.pool = metrics.use(p.metric); }
+    };
+    [[nodiscard]] table build(const weir::view&, const weir::before<table>*, const state&) const { return {}; }
+    template <class Accept>
+    [[nodiscard]] weir::choice choose(const weir::view&, const table&, state&, const weir::query&,
+                                      Accept) const noexcept {
+        return {};
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a lease ends in those metrics that were told of its start, with the same time, however it ends") {
+    using namespace std::chrono_literals;
+    weir_test::manual_clock::set(7s);
+    weir::registry<int, weir_test::manual_clock> r;
+    r.add(1);
+    std::shared_ptr<weir::detail::metric_pool_of<ledger>> first, second;
+    const weir::least_connections plain{r};
+    std::vector<weir::lease<int>> leases;
+    leases.push_back(plain.pick());
+    const weir::basic_selector one{r, keeps_a_ledger{{1}, &first}};
+    weir_test::manual_clock::advance(1s);
+    leases.push_back(plain.pick());
+    leases.push_back(one.pick({.now = 3s}));
+    const weir::basic_selector other{r, keeps_a_ledger{{2}, &second}};
+    weir_test::manual_clock::advance(1s);
+    leases.push_back(plain.pick());
+    leases.push_back(other.pick());
+    leases.push_back(other.pick());
+    auto moved = std::move(leases.back());
+    leases.back() = std::move(moved);
+    CHECK(first->shared.starts == 5);
+    CHECK(second->shared.starts == 3);
+    leases[0].complete(weir::outcome::success, -1ns);
+    leases[1].complete(weir::outcome::failure, -1ns);  // a latency that the caller does not know
+    leases[2].complete(weir::outcome::timeout);
+    leases[3].complete(weir::outcome::success, (std::chrono::nanoseconds::min)());
+    leases[4].complete(weir::outcome::success, 1h);
+    leases.clear();
+    CHECK(first->shared.ends == 5);
+    CHECK(first->shared.open == 0);
+    CHECK(first->shared.unmeasured == 2);
+    CHECK(second->shared.ends == 3);
+    CHECK(second->shared.open == 0);
+    CHECK(second->shared.unmeasured == 1);
 }

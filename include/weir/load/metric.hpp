@@ -43,24 +43,41 @@ struct load_reading {
 ///         bool operator==(const failures_seen&) const = default;    // equal metrics of a registry share their state
 ///     };
 ///
-/// `void on_start(pool&, state&) const noexcept` is optional. A latency is below 0 where nobody measured it: the caller did
-/// not, and no metric of the registry is `timed`; `now` is 0 then. All members are bounded, and neither lock nor allocate.
+/// `void on_start(pool&, state&) const noexcept` is optional; a `timed` metric may ask for the time, `on_start(pool&,
+/// state&, std::chrono::nanoseconds started)`, and for the same `started` as a last argument of `on_end`. Each lease that
+/// has started ends once; one that was picked before the metric came does neither. A latency is below 0 where nobody
+/// measured it: the caller did not, and no metric of the registry is `timed`; `now` is 0 then. All members are bounded, and
+/// neither lock nor allocate.
 template <class M>
 concept stateless_metric = std::copyable<M> && requires(const M& m, const load_reading& reading) {
     { m.score(reading) } noexcept;
     requires std::is_arithmetic_v<decltype(m.score(reading))>;
 };
 
+namespace detail {
+
+/// The longer form of `on_end`: the start of the lease comes last.
+template <class M>
+concept ends_with_start = requires(const M& m, typename M::pool& pool, typename M::state& state,
+                                   std::chrono::nanoseconds time) {
+    { m.on_end(pool, state, outcome::success, time, time, time) } noexcept;
+};
+template <class M>
+concept ends_without_start = requires(const M& m, typename M::pool& pool, typename M::state& state,
+                                      std::chrono::nanoseconds time) {
+    { m.on_end(pool, state, outcome::success, time, time) } noexcept;
+};
+
+}  // namespace detail
+
 template <class M>
 concept stateful_metric =
     std::copyable<M> && std::equality_comparable<M> && std::default_initializable<typename M::pool> &&
-    std::default_initializable<typename M::state> &&
-    requires(const M& m, typename M::pool& pool, typename M::state& state, const load_reading& reading,
-             std::chrono::nanoseconds time) {
+    std::default_initializable<typename M::state> && (detail::ends_without_start<M> || detail::ends_with_start<M>) &&
+    requires(const M& m, typename M::pool& pool, typename M::state& state, const load_reading& reading) {
         { M::timed } -> std::convertible_to<bool>;
         { m.join(pool, state) } noexcept;
         { m.leave(pool, state) } noexcept;
-        { m.on_end(pool, state, outcome::success, time, time) } noexcept;
         { m.score(std::as_const(pool), std::as_const(state), reading) } noexcept;
         requires std::is_arithmetic_v<decltype(m.score(std::as_const(pool), std::as_const(state), reading))>;
     };
@@ -102,15 +119,25 @@ struct metric_pool_of final : metric_pool {
             pool = owner.get();
             timed = M::timed;
         }
-        void on_start() noexcept override {
-            if constexpr (requires(const M& m, typename M::pool& p, typename M::state& s) { m.on_start(p, s); })
-                owner->metric.on_start(owner->shared, state);
-            else
+        void on_start([[maybe_unused]] std::chrono::nanoseconds started) noexcept override {
+            const M& m = owner->metric;
+            if constexpr (requires { m.on_start(owner->shared, state, started); }) {
+                static_assert(M::timed, "weir: on_start with a time is for metrics that are `timed`");
+                m.on_start(owner->shared, state, started);
+            } else if constexpr (requires { m.on_start(owner->shared, state); }) {
+                m.on_start(owner->shared, state);
+            } else {
                 static_assert(
-                    !requires { &M::on_start; }, "weir: on_start is `void on_start(pool&, state&) const noexcept`");
+                    !requires { &M::on_start; },
+                    "weir: on_start is `void on_start(pool&, state&[, std::chrono::nanoseconds]) const noexcept`");
+            }
         }
-        void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now) noexcept override {
-            owner->metric.on_end(owner->shared, state, how, latency, now);
+        void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
+                    [[maybe_unused]] std::chrono::nanoseconds started) noexcept override {
+            if constexpr (ends_with_start<M>)
+                owner->metric.on_end(owner->shared, state, how, latency, now, started);
+            else
+                owner->metric.on_end(owner->shared, state, how, latency, now);
         }
         void on_eligible(bool eligible) noexcept override {
             if (eligible)
@@ -136,6 +163,11 @@ struct metric_pool_of final : metric_pool {
 /// A metric stays with its registry, and is fed, when its last selector is gone: the next one starts with what it knows.
 class metric_set {
 public:
+    explicit metric_set(detail::clock_function of_registry) noexcept : clock_{of_registry} {}
+
+    /// The registry's clock, for policies that note when something happened.
+    [[nodiscard]] detail::clock_function clock() const noexcept { return clock_; }
+
     /// The pool of `m`: the one that an equal metric uses already, or a new one.
     template <stateful_metric M>
     std::shared_ptr<detail::metric_pool_of<M>> use(const M& m) {
@@ -159,6 +191,7 @@ public:
     [[nodiscard]] load_index_source* index() const noexcept { return index_.get(); }
 
 private:
+    detail::clock_function clock_;
     std::vector<std::shared_ptr<detail::metric_pool>> pools_;
     std::shared_ptr<load_index_source> index_;
 };

@@ -20,7 +20,7 @@ public:
     using observer = std::function<void(const change_event&)>;
 
     hub(clock_function clock_, domain& readers_)
-        : clock{clock_}, readers{readers_}, watch{std::make_shared<lease_watch>(readers_)}, cells_{watch},
+        : clock{clock_}, readers{readers_}, watch{std::make_shared<lease_watch>(readers_)}, cells_{clock_, watch},
           last_trash_{std::make_unique<trash>()},
           current_{std::make_shared<const view>(std::make_shared<const roster>(), std::vector<conditions>{}, 0)} {
         watch->seen.store(current_.get(), std::memory_order_relaxed);
@@ -91,6 +91,21 @@ public:
         watch->freed();
     }
 
+    /// Runs `edit(draft&)`, shows what is and what it would publish to `see(const view&, const view&)`, and takes all of
+    /// it back, also where one of them throws.
+    template <class F, class See>
+    void rehearse(F&& edit, See&& see) {
+        std::unique_ptr<draft> d;  // outlives the lock: destroying what it added runs foreign code
+        const std::vector<std::shared_ptr<attachment>> nobody;
+        const read_section section{readers};
+        const writer_lock lock{*this, "a rehearsal"};
+        d = std::make_unique<draft>(membership_, *current_, false);
+        const undo_on_throw undo{*d, cells_, nobody};
+        edit(*d);
+        trash none;
+        see(*current_, *d->make_view(none));
+    }
+
     /// Reads the current view under the writer's lock, or without it inside an update of this thread.
     template <class F>
     auto read(F&& f) const {
@@ -119,6 +134,16 @@ public:
         fresh->commit(none);
         attached_.push_back(fresh);
         return fresh;
+    }
+
+    /// Lets every lease feed `m`, for whoever watches without choosing. Null once the registry is gone.
+    template <stateful_metric M>
+    std::shared_ptr<metric_pool_of<M>> use_metric(const M& m) {
+        const writer_lock lock{*this, "watching"};
+        if (current_ == nullptr) return nullptr;
+        auto pool = cells_.metrics().use(m);
+        cells_.give_all(*current_);
+        return pool;
     }
 
     std::shared_ptr<const observer> observe(observer f) {

@@ -23,6 +23,12 @@ inline void full_fence() noexcept {
 #endif
 }
 
+/// Inside a read section in which `r` stays, after a lease of it has ended: for those from `first` on that want to look.
+inline void look_at(record_base& r, metric_cell* first) noexcept {
+    for (; first != nullptr; first = first->next)
+        if (first->looks) first->on_ended(r);
+}
+
 class lease_watch : public std::enable_shared_from_this<lease_watch> {
 public:
     using subscriber = std::function<void()>;
@@ -36,20 +42,22 @@ public:
     std::atomic<load_index*> index{nullptr};  ///< of that snapshot, if it has one
 
     /// The lease word of `r` has changed; inside a read section. Whoever has its slot now is looked at.
-    void moved(const record_base& r) noexcept {
+    void moved(const record_base& r) const noexcept {
         if (load_index* const i = index.load(std::memory_order_seq_cst)) i->refresh_slot(r.id.slot);
     }
-    /// Ends a lease of `r`.
-    void end(record_base& r, outcome how) noexcept {
+    /// Ends a lease of `r`; those from `looking` on want to look at it afterwards.
+    void end(record_base& r, metric_cell* looking, outcome how) noexcept {
         domain& d = readers_;
         retired* due = nullptr;
         {
             const read_section section{d};
             // Without this lease only members are sure to stay until the section ends, and with them this watch.
             const bool stays = has(r);
-            if (r.leases.end(how)) return r.dispose();
-            if (!stays) return;
+            const bool last = r.leases.end(how);
+            if (last) r.dispose();
+            if (last || !stays) return;
             moved(r);
+            look_at(r, looking);
             due = due_call();
         }
         if (due != nullptr) release_outside(d, due);
@@ -71,13 +79,13 @@ public:
     }
 
     /// Under the writer's lock; what is returned is retired without it.
-    retired* subscribe(std::shared_ptr<const subscriber> one) {
+    retired* subscribe(const std::shared_ptr<const subscriber>& one) {
         auto all = std::make_shared<subscribers>();
         const waiting* const before = waiting_.load(std::memory_order_relaxed);
         if (before != nullptr)
             for (const auto& known : *before->all)
                 if (!known.expired()) all->push_back(known);
-        all->push_back(std::move(one));
+        all->push_back(one);
         auto next = std::make_unique<waiting>(std::move(all));
         return waiting_.exchange(next.release(), std::memory_order_seq_cst);
     }
@@ -144,8 +152,9 @@ struct watch_cell final : metric_cell {
         pool = owner_.get();
         watch = owner_.get();
     }
-    void on_start() noexcept override { owner_->moved(record_); }
-    void on_end(outcome, std::chrono::nanoseconds, std::chrono::nanoseconds) noexcept override {}
+    void on_start(std::chrono::nanoseconds) noexcept override { owner_->moved(record_); }
+    void on_end(outcome, std::chrono::nanoseconds, std::chrono::nanoseconds,
+                std::chrono::nanoseconds) noexcept override {}
     void on_eligible(bool) noexcept override {}
 
 private:

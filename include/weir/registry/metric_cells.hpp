@@ -13,7 +13,8 @@ namespace weir::inline WEIR_ABI::detail {
 /// for each when it is added, or when the first selector or user asks. All members are called under the writer's lock.
 class metric_cells {
 public:
-    explicit metric_cells(std::shared_ptr<lease_watch> w) noexcept : watch_{std::move(w)} {}
+    metric_cells(clock_function clock, std::shared_ptr<lease_watch> w) noexcept
+        : metrics_{clock}, watch_{std::move(w)} {}
 
     [[nodiscard]] metric_set& metrics() noexcept { return metrics_; }
 

@@ -61,7 +61,7 @@ public:
         if (!usual_section::is_next(readers_, slot)) [[unlikely]]
             return choose_otherwise(options, f);
         const usual_section section{readers_, *slot};
-        return choose_in_section(options, f);
+        return choose_in_section(section.stripe(), options, f);
     }
 
     template <class F>
@@ -84,14 +84,14 @@ private:
     template <class F>
     WEIR_NEVER_INLINE pick_error choose_otherwise(const pick_options& options, F& f) {
         const read_section section{readers_};
-        return choose_in_section(options, f);
+        return choose_in_section(section.stripe(), options, f);
     }
 
     WEIR_ALWAYS_INLINE void pick_in(std::uint32_t stripe, picked& result, const pick_options& options) noexcept {
         const published_base& p = *current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
             if (c.index < p.slots) [[likely]]
                 return take(p, c, c.bound, stripe, result, options, now);
         }
@@ -99,7 +99,7 @@ private:
     }
     WEIR_NEVER_INLINE void pick_among(const published_base& p, std::uint32_t stripe, picked& result,
                                       const pick_options& options, std::chrono::nanoseconds now) noexcept {
-        const choice c = decide_among(p, options, now);
+        const choice c = decide_among(p, options, now, stripe);
         if (!c) return look_again(p, c.is_refused(), stripe, result, options, now);
         take(p, c, (std::min)(c.bound, p.members->limit(c.index)), stripe, result, options, now);
     }
@@ -125,26 +125,26 @@ private:
     WEIR_ALWAYS_INLINE void hand_out(picked& result, record_base* r, std::chrono::nanoseconds now) noexcept {
         result.record = r;
         if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
-            result.started = start_metrics(metrics, now);
+            start_metrics(result, metrics, now);
     }
 
     template <class F>
-    WEIR_ALWAYS_INLINE pick_error choose_in_section(const pick_options& options, F& f) {
+    WEIR_ALWAYS_INLINE pick_error choose_in_section(std::uint32_t stripe, const pick_options& options, F& f) {
         const published_base& p = *current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
             if (c.index < p.slots) [[likely]] {
                 f(*p.records[c.index]);
                 return pick_error::none;
             }
         }
-        return choose_among(p, options, now, f);
+        return choose_among(p, options, now, stripe, f);
     }
     template <class F>
     WEIR_NEVER_INLINE pick_error choose_among(const published_base& p, const pick_options& options,
-                                              std::chrono::nanoseconds now, F& f) {
-        const choice c = decide_among(p, options, now);
+                                              std::chrono::nanoseconds now, std::uint32_t stripe, F& f) {
+        const choice c = decide_among(p, options, now, stripe);
         if (!c) return why_nobody(p, options);
         f(*p.records[c.index]);
         return pick_error::none;
@@ -160,11 +160,11 @@ private:
     WEIR_NEVER_INLINE void look_again(const published_base& p, bool was_faster, std::uint32_t stripe, picked& result,
                                       const pick_options& options, std::chrono::nanoseconds now) noexcept {
         const published_base* latest = &p;
-        record_base* r = was_faster ? pick_again(p, options, now, result.reason) : nullptr;
+        record_base* r = was_faster ? pick_again(p, options, now, stripe, result.reason) : nullptr;
         if (r == nullptr && hub_->watch->has_subscribers()) {
             hub_->watch->refused();
             latest = current_.load(std::memory_order_seq_cst);
-            r = pick_again(*latest, options, now, result.reason);
+            r = pick_again(*latest, options, now, stripe, result.reason);
         }
         if (r != nullptr) {
             counters_.count(stripe, result.reason);
@@ -184,29 +184,35 @@ private:
 
     // Makes a query of its own, so that the usual one never has to leave the registers.
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
-                                          std::chrono::nanoseconds now) noexcept {
-        if (p.members == nullptr || p.members->eligible().empty()) return {};
-        choice c = decide_calmly(p, *p.members, options, now);
-        if (p.members->in_panic()) c.reason = pick_reason::panic;
+                                          std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+        if (p.members == nullptr || (p.members->eligible().empty() && !keeps_sessions<Policy>)) return {};
+        choice c = decide_calmly(p, *p.members, options, now, stripe);
+        if (p.members->in_panic() && c.reason != pick_reason::sticky) c.reason = pick_reason::panic;
         return c;
     }
     choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
-                         std::chrono::nanoseconds now) noexcept {
-        const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
+                         std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+        const query q{options, seeded_ ? &random_ : nullptr, clock_, now, stripe};
         if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
         const accept_some accept{v, options.exclude};
         if (const choice c = policy_.choose(v, static_cast<const published&>(p).contents, state_, q, accept);
-            c.is_refused() || (c && accept(c.index)))
+            c.is_refused() || (c && (accept(c.index) || is_kept(c, accept))))
             return c;
         return rescue(v, q, accept);
     }
 
+    static bool is_kept(const choice& c, const accept_some& accept) noexcept {
+        if constexpr (!keeps_sessions<Policy>) return false;
+        return c.reason == pick_reason::sticky && accept.for_session(c.index);
+    }
+
     /// Chooses and reserves, a bounded number of times; null if nobody is left, or all are taken again and again.
     WEIR_NEVER_INLINE record_base* pick_again(const published_base& p, const pick_options& options,
-                                              std::chrono::nanoseconds now, pick_reason& reason) noexcept {
+                                              std::chrono::nanoseconds now, std::uint32_t stripe,
+                                              pick_reason& reason) noexcept {
         for (int tries = 0; tries < 8; ++tries) {
-            const choice c = decide_among(p, options, now);
+            const choice c = decide_among(p, options, now, stripe);
             if (c.is_refused()) continue;
             if (!c) return nullptr;
             record_base* const r = p.records[c.index];
@@ -220,16 +226,13 @@ private:
         return p.members == nullptr ? pick_error::empty : detail::why_nobody(*p.members, options);
     }
 
-    /// Tells the metrics; returns when the lease started if one of them wants to know.
-    WEIR_NEVER_INLINE std::chrono::nanoseconds start_metrics(metric_cell* metrics,
-                                                             std::chrono::nanoseconds now) noexcept {
-        bool wanted = false;
-        for (; metrics != nullptr; metrics = metrics->next) {
-            wanted = wanted || metrics->timed;
-            metrics->on_start();
-        }
-        if (!wanted) return picked::untimed;
-        return now != picked::untimed ? now : clock_();
+    /// Tells the metrics, and notes when the lease started if one of them wants to know.
+    WEIR_NEVER_INLINE void start_metrics(picked& result, metric_cell* metrics, std::chrono::nanoseconds now) noexcept {
+        result.metrics = metrics;
+        bool timed = false;
+        for (const metric_cell* cell = metrics; cell != nullptr; cell = cell->next) timed = timed || cell->timed;
+        if (timed) result.started = now != picked::untimed ? now : clock_();
+        for (; metrics != nullptr; metrics = metrics->next) metrics->on_start(result.started);
     }
 
     const Policy policy_;

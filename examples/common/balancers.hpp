@@ -36,7 +36,6 @@ inline constexpr named_balancer<Backend> balancers[] = {
     {"least_connections", bind<Backend, weir::least_load_policy<weir::in_flight>>},
     {"nginx_least_conn", bind<Backend, weir::nginx_least_conn_policy>},
     {"haproxy_leastconn", bind<Backend, weir::haproxy_leastconn_policy>},
-    {"first", bind<Backend, weir::first_policy>},
     {"least_response_time", bind<Backend, weir::least_load_policy<weir::ewma>>},
     {"power_of_two", bind<Backend, weir::choices_policy<weir::in_flight, 2>>},
     {"three_choices", bind<Backend, weir::choices_policy<weir::in_flight, 3>>},

@@ -83,8 +83,9 @@ public:
         using kind = ejection_request::kind;
         // Who comes back makes room for who goes; then what fails now before what failed since the last sweep, and the
         // worst first.
-        std::stable_sort(requests.begin(), requests.end(), [](const auto& a, const auto& b) {
-            return std::tuple{a.what, -a.urgency} < std::tuple{b.what, -b.urgency};
+        const auto place = [](const ejection_request& one) { return std::tuple{one.what, -one.urgency, one.id}; };
+        std::sort(requests.begin(), requests.end(), [&](const ejection_request& one, const ejection_request& other) {
+            return place(one) < place(other);
         });
         ejection_census pool{options_.condition};
         for (const record_base* r : d.read().records)

@@ -127,9 +127,10 @@ public:
         if (options_.rule == priority_rule::backup) {
             for (const std::uint32_t i : v.eligible())
                 if (v.priority(i) > 0) t.backups.push_back(i);
-            const auto place = [&](std::uint32_t i) { return std::tuple{is_degraded(v, i), v.priority(i), i}; };
-            std::sort(t.backups.begin(), t.backups.end(),
-                      [&](std::uint32_t one, std::uint32_t other) { return place(one) < place(other); });
+            std::sort(t.backups.begin(), t.backups.end(), [&](std::uint32_t one, std::uint32_t other) {
+                return std::tuple{is_degraded(v, one), v.priority(one), one} <
+                       std::tuple{is_degraded(v, other), v.priority(other), other};
+            });
         }
         return t;
     }

@@ -83,9 +83,8 @@ public:
         using kind = ejection_request::kind;
         // Who comes back makes room for who goes; then what fails now before what failed since the last sweep, and the
         // worst first.
-        const auto place = [](const ejection_request& one) { return std::tuple{one.what, -one.urgency, one.id}; };
-        std::sort(requests.begin(), requests.end(), [&](const ejection_request& one, const ejection_request& other) {
-            return place(one) < place(other);
+        std::sort(requests.begin(), requests.end(), [](const auto& a, const auto& b) {
+            return std::tuple{a.what, -a.urgency, a.id} < std::tuple{b.what, -b.urgency, b.id};
         });
         ejection_census pool{options_.condition};
         for (const record_base* r : d.read().records)

@@ -279,6 +279,12 @@ void add_selectors() {
     using bounded = weir::bounded_load<weir::ring_hash_policy>;
     add_selector<weir::basic_selector<server, bounded>, true>(
         "bounded_load, ring_hash", false, [](registry& r) { return weir::basic_selector{r, bounded{}}; });
+    using levels = weir::priority<weir::round_robin_policy>;
+    add_selector<weir::basic_selector<server, levels>>("priority, round_robin", false,
+                                                       [](registry& r) { return weir::basic_selector{r, levels{}}; });
+    using sessions = weir::sticky<weir::round_robin_policy>;
+    add_selector<weir::basic_selector<server, sessions>>(
+        "sticky, round_robin", false, [](registry& r) { return weir::basic_selector{r, sessions{}}; });
 }
 
 }  // namespace

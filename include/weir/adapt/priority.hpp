@@ -163,6 +163,7 @@ public:
 
     Policy inner;
     static constexpr bool timed = detail::reads_clock<Policy>;
+    static constexpr bool by_key = detail::chooses_by_key<Policy>;
 
 private:
     static bool is_degraded(const view& v, std::uint32_t i) noexcept {

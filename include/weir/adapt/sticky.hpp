@@ -103,6 +103,7 @@ struct sticky {
 
     Policy inner;
     static constexpr bool timed = detail::reads_clock<Policy>;
+    static constexpr bool by_key = detail::chooses_by_key<Policy>;
     static constexpr bool keeps_sessions = true;
 
 private:

@@ -130,7 +130,8 @@ private:
 
     /// The mutex is never held while the registry is changed: its observers may ask for reports.
     bool pass(std::chrono::nanoseconds now) {
-        alarm_->pending.store(false, std::memory_order_seq_cst);  // before looking: what comes later raises it again
+        // Before looking: what comes later raises it again. An exchange, so that what raised it is seen.
+        alarm_->pending.exchange(false, std::memory_order_acq_rel);
         detail::ejection_round round{options_, pool_.get()};
         {
             const std::scoped_lock lock{mutex_};

@@ -12,8 +12,8 @@ int main() {
 
     // [bound
     weir::basic_selector balancer{caches, weir::bounded_load{weir::ring_hash_policy{}, 1.25}};
-    std::vector<weir::lease<std::string>> held;
-    for (int i = 0; i < 100; ++i) held.push_back(balancer.pick({.key = weir::hash("the video of the day")}));
+    std::vector<weir::lease<std::string>> held(100);
+    for (auto& one : held) one = balancer.pick({.key = weir::hash("the video of the day")});
     // bound]
 
     std::size_t most = 0, spilled = 0;

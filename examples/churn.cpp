@@ -17,6 +17,7 @@ int main() {
     weir::registry<std::string> caches;
     for (int i = 1; i <= 10; ++i) caches.add("10.0.0." + std::to_string(i) + ":80");
     std::vector<std::string> paths;  // better: from the access log
+    paths.reserve(100'000);
     for (int i = 0; i < 100'000; ++i) paths.push_back("/picture/" + std::to_string(i));
 
     // [churn

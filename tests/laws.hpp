@@ -49,7 +49,7 @@ struct nginx_ip_hash {
     static constexpr kind is = kind::dialect;
     template <class Backend>
     static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
-        return weir::ip_hash<Backend>{r, weir::ip_hash_order::by_identity, {.seed = seed}};
+        return weir::ip_hash<Backend>{r, {}, {.seed = seed}};
     }
 };
 
@@ -118,6 +118,13 @@ struct heeding : adapted<Adaptor, Entry> {
 template <class Backend>
 using per_thread_round_robin = weir::round_robin<Backend, weir::per_thread_cursor>;
 
+/// A slow start within the millisecond that counts as no time: everybody is warming, and has all of its share.
+template <class Policy>
+struct brief_start : weir::slow_start<Policy> {
+    explicit brief_start(const Policy& p = Policy{})
+        : weir::slow_start<Policy>{p, {.window = std::chrono::milliseconds{1}}} {}
+};
+
 /// The one list. A new selector adds a line.
 using every_selector = std::tuple<                                           //
     plain<kind::rotation, weir::round_robin>,                                //
@@ -147,7 +154,10 @@ using every_selector = std::tuple<                                           //
     heeding<weir::priority, plain<kind::rotation, weir::round_robin>>,       //
     heeding<weir::priority, hash_by<weir::ring_table>>,                      //
     adapted<weir::sticky, plain<kind::rotation, weir::round_robin>>,         //
-    adapted<weir::sticky, hash_by<weir::ring_table>>>;
+    adapted<weir::sticky, hash_by<weir::ring_table>>,                        //
+    adapted<weir::slow_start, plain<kind::draw, weir::random>>,              //
+    adapted<brief_start, plain<kind::rotation, weir::round_robin>>,          //
+    adapted<brief_start, hash_by<weir::ring_table>>>;
 
 /// An entry without its type, so that laws are compiled once, and not for each selector.
 struct subject {

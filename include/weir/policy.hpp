@@ -197,6 +197,14 @@ inline constexpr bool keeps_sessions = [] {
     return false;
 }();
 
+/// A policy that sends a key to the same backend each time says so by `static constexpr bool by_key`: what adaptors leave to
+/// chance elsewhere, the key decides then.
+template <class P>
+inline constexpr bool chooses_by_key = [] {
+    if constexpr (requires { P::by_key; }) return bool{P::by_key};
+    return false;
+}();
+
 /// The state of a policy, and of the policies inside an adaptor, made whichever way it allows.
 template <class P>
 [[nodiscard]] typename P::state make_state(const P& p, metric_set& metrics) {

@@ -53,6 +53,8 @@ public:
     [[nodiscard]] bool is_eligible(std::uint32_t index) const noexcept {
         return index < slots_ && ((bits_[index / 64] >> (index % 64)) & 1) != 0;
     }
+    /// The same for 64 indices at once, from a multiple of 64 on: a bit for each.
+    [[nodiscard]] std::uint64_t eligible_from(std::uint32_t first) const noexcept { return bits_[first / 64]; }
     /// Every slot holds an eligible backend: whatever index a policy returns may be chosen.
     [[nodiscard]] bool all_eligible() const noexcept { return eligible_.size() == slots_; }
     /// The eligible ones all have the same weight.

@@ -288,6 +288,29 @@ TEST_CASE("bounded load within a level counts that level alone") {
     for (std::size_t i = 0; i < 4; ++i) CHECK(r.inspect(ids[i])->in_flight <= 32);  // ceil(1.25 x 100 / 4)
 }
 
+/// Refuses every pick of the first level, as a policy with bounds of its own may.
+struct refuses_the_first {
+    struct table {};
+    struct state {};
+    [[nodiscard]] table build(const weir::view&, const weir::before<table>*, const state&) const { return {}; }
+    template <class Accept>
+    [[nodiscard]] weir::choice choose(const weir::view& v, const table&, state&, const weir::query&,
+                                      Accept) const noexcept {
+        const std::uint32_t i = v.eligible()[0];
+        return v.priority(i) == 0 ? weir::choice::refused() : weir::choice{.index = i};
+    }
+};
+
+TEST_CASE("a level whose policy refuses is passed over, not overruled; if none is left the pick is refused") {
+    weir::registry<std::string> r;
+    const auto ids = fill(r, {{0}, {1}});
+    const weir::basic_selector s{r, priority<refuses_the_first>{}};
+    CHECK(s.pick().id() == ids[1]);
+    CHECK(s.pick().reason() == pick_reason::fallback);
+    const weir::backend_id second[] = {ids[1]};
+    CHECK(s.pick({.exclude = second}).error() == weir::pick_error::overloaded);
+}
+
 TEST_CASE("metrics of the policy inside are those of the registry, in every level") {
     weir::registry<std::string> r;
     const auto ids = fill(r, {{0, 1, condition::failed_check}, {0, 1, condition::failed_check}, {1}, {1}});

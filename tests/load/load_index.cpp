@@ -26,9 +26,7 @@ struct pool {
                 ids.push_back(change.add(static_cast<int>(ids.size()), {.weight = w, .max_in_flight = limit}));
         });
     }
-    [[nodiscard]] std::shared_ptr<const weir::view> now() const {
-        return {std::shared_ptr<void>{}, registry.hub()->seen()};
-    }
+    [[nodiscard]] const weir::view& now() const { return *registry.hub()->seen(); }
     weir::lease<int> lease_of(std::size_t at) {
         auto others = ids;
         others.erase(others.begin() + static_cast<std::ptrdiff_t>(at));
@@ -55,8 +53,6 @@ std::vector<std::uint64_t> draws(load_index& index, std::size_t slots, int n,
 
 TEST_CASE("there is none for few backends, nor for many different weights") {
     std::vector<std::uint32_t> weights(load_index::smallest_pool - 1, 1);
-    CHECK(load_index::make(pool{weights}.now()) == nullptr);
-    weights.push_back(0);  // counts for nothing
     CHECK(load_index::make(pool{weights}.now()) == nullptr);
     weights.push_back(1);
     CHECK(load_index::make(pool{weights}.now()) != nullptr);
@@ -143,6 +139,27 @@ TEST_CASE("an entry is a hint: it is found out, and put right by itself in time"
     held.clear();
     index->refresh_all();
     CHECK(unfair(draws(*index, 40, 20'000), repeat(40, {1})) == "");
+}
+
+TEST_CASE("it follows the conditions, and fits until members, weights or limits change") {
+    pool p{repeat(130, {1, 1, 3})};
+    const auto index = load_index::make(p.now());
+    auto expected = repeat(130, {1, 1, 3});
+    weir::generator random{5};
+    for (int round = 0; round < 20; ++round) {
+        p.registry.update([&](auto& change) {
+            for (std::size_t i = 0; i < 130; ++i) {
+                const bool up = random.below(2) == 0;
+                expected[i] = up ? i % 3 == 2 ? 3 : 1 : 0;
+                up ? change.clear(p.ids[i], weir::condition::ejected) : change.set(p.ids[i], weir::condition::ejected);
+            }
+        });
+        REQUIRE(index->fits(p.now()));
+        index->follow(p.now());
+        CHECK(unfair(draws(*index, 130, 20'000), expected) == "");
+    }
+    p.registry.set_weight(p.ids[0], 2);
+    CHECK_FALSE(index->fits(p.now()));
 }
 
 TEST_CASE("slots that the snapshot does not know are nobody's") {

@@ -87,6 +87,7 @@ struct bounded_load {
 
     Policy inner;
     static constexpr bool timed = detail::reads_clock<Policy>;
+    static constexpr bool by_key = detail::chooses_by_key<Policy>;
 
 private:
     static constexpr double max_factor = 1000;  // beyond that a bound does not bind; use the policy without it

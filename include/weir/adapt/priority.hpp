@@ -142,15 +142,21 @@ public:
         const std::size_t n = t.tiers.size();
         std::size_t home = 0;
         while (home < n && drawn >= t.tiers[home]->up_to) ++home;
+        choice none;
+        const auto found_in = [&](std::size_t k) {
+            const choice c = choose_in(*t.tiers[k], v, q, accept);
+            if (c.is_refused()) none = c;
+            return c;
+        };
         if (home < n)
-            if (const choice c = choose_in(*t.tiers[home], v, q, accept))
+            if (const choice c = found_in(home))
                 return because(c, home > 0 ? pick_reason::spilled : pick_reason::chosen);
         for (std::size_t k = 0; k < n; ++k)
             if (k != home)
-                if (const choice c = choose_in(*t.tiers[k], v, q, accept)) return because(c, pick_reason::fallback);
+                if (const choice c = found_in(k)) return because(c, pick_reason::fallback);
         for (const std::uint32_t i : t.backups)
             if (accept(i)) return {.index = i, .reason = home < n ? pick_reason::fallback : pick_reason::spilled};
-        return {};
+        return none;
     }
 
     Policy inner;
@@ -191,7 +197,7 @@ private:
         if (members.eligible().empty()) return {};
         const auto served = [&](std::uint32_t i) { return members.is_eligible(i) && accept(i); };
         const choice c = inner.choose(members, t.inner, *t.state, q, served);
-        return c && served(c.index) ? c : detail::rescue(members, q, served);
+        return c.is_refused() || (c && served(c.index)) ? c : detail::rescue(members, q, served);
     }
 
     static choice because(choice c, pick_reason why) noexcept {

@@ -5,6 +5,7 @@
 #include "keyed_table.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -119,7 +120,8 @@ private:
         }
         // Who stays with a smaller share gives up the difference: that is what newcomers and raised weights get beyond
         // the keys of those who left.
-        report.unavoidable = (std::min)(report.moved, orphans + static_cast<std::uint64_t>(keys * given_up + 0.5));
+        report.unavoidable = (std::min)(report.moved,
+                                        orphans + static_cast<std::uint64_t>(std::llround(keys * given_up)));
         std::sort(members_.begin(), members_.end(),
                   [](const auto& a, const auto& b) { return a.identity < b.identity; });
         report.members = std::move(members_);

@@ -35,9 +35,7 @@ public:
             ++first_[static_cast<std::size_t>(p.hash >> shift_) + 1];
         }
         for (std::size_t b = 1; b < first_.size(); ++b) first_[b] += first_[b - 1];
-        // Behind the last point comes the first one, and `behind` may read on.
-        hashes_.insert(hashes_.end(), ahead, hashes_.front());
-        indices_.push_back(indices_.front());
+        hashes_.insert(hashes_.end(), ahead, ~std::uint64_t{0});  // `behind` may read on
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -52,8 +50,10 @@ public:
             const std::uint64_t from = probe(i);
             const std::size_t at = behind(from);
             const std::uint64_t here = distance(from, at);
-            best = here < least ? at : best;
-            least = (std::min)(here, least);
+            // Three or four of 21 probes are the closest so far, nobody can predict which: no branch.
+            const std::uint64_t closer = 0 - static_cast<std::uint64_t>(here < least);
+            best ^= (best ^ at) & static_cast<std::size_t>(closer);
+            least ^= (least ^ here) & closer;
         }
         return indices_[best];
     }
@@ -70,7 +70,7 @@ public:
         for (std::uint32_t i = 0; i < k; ++i) {
             const std::uint64_t from = probe(i);
             const std::size_t at = behind(from);
-            cursors[i] = {from, distance(from, at), at == size_ ? 0 : at};
+            cursors[i] = {from, distance(from, at), at};
         }
         for (std::uint32_t step = 0; step < steps; ++step) {
             cursor& c = *std::min_element(cursors.begin(), cursors.begin() + k,
@@ -89,25 +89,22 @@ private:
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint64_t distance(std::uint64_t from, std::size_t to) const noexcept {
         return hashes_[to] - from - 1;
     }
-    /// The first point behind a hash, `size()` standing for the first of all: through a bucket a point, as `circle` does.
+    /// The first point behind a hash, around the circle: through a bucket a point, and without branches.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::size_t behind(std::uint64_t hash) const noexcept {
-        const std::uint32_t* const bucket = first_.data() + static_cast<std::size_t>(hash >> shift_);
-        std::size_t p = bucket[0];
-        const std::size_t left = bucket[1] - p;
+        std::size_t p = first_[static_cast<std::size_t>(hash >> shift_)];
         const std::uint64_t* const hashes = hashes_.data() + p;
-        const auto not_behind = [&](std::size_t i) -> std::size_t { return (i < left) & (hashes[i] <= hash); };
-        const std::size_t passed = not_behind(0) + not_behind(1) + not_behind(2);
-        p += passed;
-        if (passed == ahead) [[unlikely]]
-            while (p != bucket[1] && hashes_[p] <= hash) ++p;
-        return p;
+        const auto passed = [&](std::size_t i) -> std::size_t { return hashes[i] <= hash ? 1 : 0; };
+        p += passed(0) + passed(1) + passed(2);
+        if (hashes[ahead - 1] <= hash) [[unlikely]]
+            while (p < size_ && hashes_[p] <= hash) ++p;
+        return p & (std::size_t{0} - (p < size_ ? 1 : 0));  // behind the last one comes the first
     }
 
     std::size_t size_ = 0;
     int shift_ = 63;
     std::vector<std::uint64_t> hashes_;
     std::vector<std::uint32_t> indices_;
-    std::vector<std::uint32_t> first_;  // by the top bits: the first point; and the end
+    std::vector<std::uint32_t> first_;  // by the top bits: the first point with these or larger ones
 };
 
 }  // namespace weir::inline WEIR_ABI::detail

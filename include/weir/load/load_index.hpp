@@ -4,33 +4,45 @@
 #include "../snapshot.hpp"
 #include "../tables/least_tree.hpp"
 
+#include <atomic>
+#include <bit>
 #include <memory>
 #include <span>
 #include <vector>
 
 namespace weir::inline WEIR_ABI {
 
-/// The eligible backends of one snapshot by leases in flight / weight: finds the least loaded without looking at all.
+/// The backends of a registry by leases in flight / weight: finds the least loaded without looking at all.
 ///
 /// A tree of loads for each different weight. What it says of a backend is a hint: the lease word decides, and whoever
-/// sees the two differ, or changes the word, brings the index up to date. A backend that has reached its limit is absent.
+/// sees the two differ, or changes the word, brings the index up to date. Absent is who has reached its limit, and who is
+/// not eligible. It is made anew when members, weights or limits change; otherwise it follows the conditions.
 ///
-/// Complexity: O(weights log n) to find one, O(log n) to bring one up to date; O(n) to make, for each snapshot.
-/// Memory: about 18 bytes a backend. Thread safety: as least_tree; inside a read section in which the snapshot is seen.
+/// Complexity: O(weights log n) to find one, O(log n) to bring one up to date; O(n) to make. Memory: about 22 bytes a
+/// backend. Thread safety: as least_tree; inside a read section in which a snapshot of these members is seen.
 class load_index {
 public:
     static constexpr std::size_t most_weights = 16;     // each costs a pick a look at its top node, a line
     static constexpr std::uint32_t smallest_pool = 32;  // below, looking at all costs less than keeping an index
 
     /// Null where looking at all backends is better: few of them, or of more than `most_weights` different weights.
-    [[nodiscard]] static std::shared_ptr<load_index> make(std::shared_ptr<const view> v) {
-        if (v->eligible().size() < smallest_pool || v->eligible().size() > least_tree::max_size) return nullptr;
-        std::shared_ptr<load_index> index{new load_index{std::move(v)}};
+    [[nodiscard]] static std::shared_ptr<load_index> make(const view& v) {
+        if (v.size() < smallest_pool || v.size() > least_tree::max_size) return nullptr;
+        std::shared_ptr<load_index> index{new load_index{v}};
         return index->groups_.size() <= most_weights ? index : nullptr;
     }
 
-    /// Whether it is of that snapshot.
-    [[nodiscard]] bool is_of(const view& v) const noexcept { return view_.get() == &v; }
+    /// Whether it is of the same members, weights and limits.
+    [[nodiscard]] bool fits(const view& v) const noexcept { return members_ == v.roster(); }
+    /// Takes over who is eligible. Called by one thread at a time.
+    void follow(const view& v) noexcept {
+        for (std::uint32_t first = 0; first < v.slots(); first += 64) {
+            const std::uint64_t now = v.eligible_from(first);
+            std::uint64_t changed = eligible_[first / 64].exchange(now, std::memory_order_seq_cst) ^ now;
+            for (; changed != 0; changed &= changed - 1)
+                refresh_slot(first + static_cast<std::uint32_t>(std::countr_zero(changed)));
+        }
+    }
 
     struct found {
         std::uint32_t slot = least_tree::nobody;
@@ -40,7 +52,7 @@ public:
     /// twice. Nobody: all are at their limit, or loads have moved meanwhile.
     static constexpr std::size_t most_refused = 8;
     [[nodiscard]] found draw(std::uint64_t random, std::span<const std::uint32_t> refused) noexcept {
-        if ((random & 63) == 0) refresh_slot(view_->eligible()[detail::scale(random, view_->eligible().size())]);
+        if ((random & 63) == 0) refresh_slot(static_cast<std::uint32_t>(detail::scale(random, places_.size())));
         return groups_.size() == 1 && refused.empty() ? draw_of_equals(random) : draw_of_all(random, refused);
     }
 
@@ -72,10 +84,12 @@ private:
         std::uint32_t rank = 0;
     };
 
-    explicit load_index(std::shared_ptr<const view> v)
-        : view_{std::move(v)}, limited_{view_->limited()}, places_(view_->slots()) {
-        for (const std::uint32_t slot : view_->eligible()) {
-            const std::uint32_t weight = view_->weight(slot);
+    explicit load_index(const view& v)
+        : members_{v.roster()}, limited_{v.limited()}, places_(v.slots()), eligible_((v.slots() + 63) / 64) {
+        for (std::uint32_t first = 0; first < v.slots(); first += 64) eligible_[first / 64] = v.eligible_from(first);
+        for (std::uint32_t slot = 0; slot < v.slots(); ++slot) {
+            const std::uint32_t weight = v.weight(slot);
+            if (weight == 0) continue;  // so has a free slot
             std::uint32_t g = 0;
             while (g < groups_.size() && groups_[g].weight != weight) ++g;
             if (g == groups_.size()) {
@@ -94,8 +108,9 @@ private:
     }
 
     [[nodiscard]] std::uint32_t load_now(std::uint32_t slot) const noexcept {
-        const std::uint32_t load = view_->in_flight(slot);
-        return limited_ && load >= view_->limit(slot) ? least_tree::absent : load;
+        if (((eligible_[slot / 64].load(std::memory_order_seq_cst) >> (slot % 64)) & 1) == 0) return least_tree::absent;
+        const std::uint32_t load = members_->records[slot]->leases.in_flight();
+        return limited_ && load >= members_->limits[slot] ? least_tree::absent : load;
     }
 
     found draw_of_equals(std::uint64_t random) const noexcept {
@@ -155,22 +170,25 @@ private:
 
     static constexpr std::uint32_t choice_of_none = ~std::uint32_t{0};
 
-    std::shared_ptr<const view> view_;
-    bool limited_;
+    const std::shared_ptr<const detail::roster> members_;
+    const bool limited_;
     std::vector<place> places_;  // by slot
+    std::vector<std::atomic<std::uint64_t>> eligible_;
     std::vector<group> groups_;
 };
 
-/// Where policies find the index of the snapshot that their table is built for. Written under the registry's lock.
+/// Where policies find the index when they build a table. Written under the registry's lock.
 struct load_index_source {
-    std::shared_ptr<load_index> current;
-    std::shared_ptr<load_index> next;  // of the update that is under way
+    struct entry {
+        std::shared_ptr<load_index> index;  // null: there is none for that view
+        std::shared_ptr<const view> of;
+    };
+    entry current;
+    entry next;  // of the update that is under way
 
-    /// Null: there is none for this view.
+    /// Null: there is none for this very view.
     [[nodiscard]] std::shared_ptr<load_index> of(const view& v) const {
-        for (const auto& known : {next, current})
-            if (known != nullptr && known->is_of(v)) return known;
-        return nullptr;
+        return next.of.get() == &v ? next.index : current.of.get() == &v ? current.index : nullptr;
     }
 };
 

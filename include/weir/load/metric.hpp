@@ -163,6 +163,11 @@ struct metric_pool_of final : metric_pool {
 /// A metric stays with its registry, and is fed, when its last selector is gone: the next one starts with what it knows.
 class metric_set {
 public:
+    explicit metric_set(detail::clock_function of_registry) noexcept : clock_{of_registry} {}
+
+    /// The registry's clock, for policies that note when something happened.
+    [[nodiscard]] detail::clock_function clock() const noexcept { return clock_; }
+
     /// The pool of `m`: the one that an equal metric uses already, or a new one.
     template <stateful_metric M>
     std::shared_ptr<detail::metric_pool_of<M>> use(const M& m) {
@@ -186,6 +191,7 @@ public:
     [[nodiscard]] load_index_source* index() const noexcept { return index_.get(); }
 
 private:
+    detail::clock_function clock_;
     std::vector<std::shared_ptr<detail::metric_pool>> pools_;
     std::shared_ptr<load_index_source> index_;
 };

@@ -20,7 +20,7 @@ public:
     using observer = std::function<void(const change_event&)>;
 
     hub(clock_function clock_, domain& readers_)
-        : clock{clock_}, readers{readers_}, watch{std::make_shared<lease_watch>(readers_)}, cells_{watch},
+        : clock{clock_}, readers{readers_}, watch{std::make_shared<lease_watch>(readers_)}, cells_{clock_, watch},
           last_trash_{std::make_unique<trash>()},
           current_{std::make_shared<const view>(std::make_shared<const roster>(), std::vector<conditions>{}, 0)} {
         watch->seen.store(current_.get(), std::memory_order_relaxed);

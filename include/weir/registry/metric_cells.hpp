@@ -13,7 +13,8 @@ namespace weir::inline WEIR_ABI::detail {
 /// for each when it is added, or when the first selector or user asks. All members are called under the writer's lock.
 class metric_cells {
 public:
-    explicit metric_cells(std::shared_ptr<lease_watch> w) noexcept : watch_{std::move(w)} {}
+    metric_cells(clock_function clock, std::shared_ptr<lease_watch> w) noexcept
+        : metrics_{clock}, watch_{std::move(w)} {}
 
     [[nodiscard]] metric_set& metrics() noexcept { return metrics_; }
 
@@ -58,31 +59,34 @@ public:
         }
     }
 
-    // The index of loads is made for each snapshot, if a selector asked for one and it is worth its keep.
+    // The index of loads, if a selector asked for one and it is worth its keep.
 
     void prepare_index(const std::shared_ptr<const view>& next) {
         load_index_source* const source = metrics_.index();
         if (source == nullptr) return;
-        source->next = load_index::make(next);
-        if (source->next != nullptr) watch_all(*next);
+        const auto& known = source->current.index;
+        source->next = {known != nullptr && known->fits(*next) ? known : load_index::make(*next), next};
+        if (source->next.index != nullptr) watch_all(*next);
     }
     void discard_index() noexcept {
-        if (load_index_source* const source = metrics_.index()) source->next = nullptr;
+        if (load_index_source* const source = metrics_.index()) source->next = {};
     }
     /// Returns the one before, which leases may still see.
     std::shared_ptr<const load_index> publish_index() noexcept {
         load_index_source* const source = metrics_.index();
         if (source == nullptr) return nullptr;
-        auto before = std::exchange(source->current, std::exchange(source->next, nullptr));
-        watch_->index.store(source->current.get(), std::memory_order_seq_cst);
-        // Leases that saw the index before told that one alone; what they did to their words is seen here.
-        if (source->current != nullptr) source->current->refresh_all();
-        return before;
+        const auto before = std::exchange(source->current, std::exchange(source->next, {}));
+        load_index* const now = source->current.index.get();
+        watch_->index.store(now, std::memory_order_seq_cst);
+        if (now != nullptr) now->follow(*source->current.of);
+        // Leases that saw another index told that one alone; what they did to their words is seen here.
+        if (now != nullptr && before.index.get() != now) now->refresh_all();
+        return before.index;
     }
     /// For a selector that comes between updates.
     void index_now(const std::shared_ptr<const view>& current) {
-        if (const load_index_source* const source = metrics_.index(); source == nullptr || source->current != nullptr)
-            return;
+        const load_index_source* const source = metrics_.index();
+        if (source == nullptr || source->current.of == current) return;
         prepare_index(current);
         (void)publish_index();
     }

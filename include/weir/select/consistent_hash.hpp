@@ -49,6 +49,7 @@ struct consistent_hash_policy {
     static_assert(detail::explain_keyed_table<Table>::value);
 
     typename Table::options options{};
+    static constexpr bool by_key = true;
 
     struct table {
         std::shared_ptr<const Table> mapping;

@@ -43,10 +43,12 @@ public:
 
     [[nodiscard]] table build(const view& v, const before<table>*, const state&) const {
         const auto eligible = v.eligible();
-        const auto lower = [&](std::uint32_t a, std::uint32_t b) { return v.priority(a) < v.priority(b); };
-        if (std::is_sorted(eligible.begin(), eligible.end(), lower)) return {};
+        const auto earlier = [&](std::uint32_t a, std::uint32_t b) {
+            return v.priority(a) != v.priority(b) ? v.priority(a) < v.priority(b) : a < b;
+        };
+        if (std::is_sorted(eligible.begin(), eligible.end(), earlier)) return {};
         table t{{eligible.begin(), eligible.end()}};
-        std::stable_sort(t.order.begin(), t.order.end(), lower);
+        std::sort(t.order.begin(), t.order.end(), earlier);
         return t;
     }
 

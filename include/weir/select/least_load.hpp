@@ -4,6 +4,7 @@
 #include "../load/load_index.hpp"
 #include "../selector.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -14,10 +15,10 @@ namespace weir::inline WEIR_ABI {
 /// Takes the backend with the least load / weight of all.
 ///
 /// Rule: ties go to a draw by weight, never to the first.
-/// Complexity: `in_flight`: O(log n) a pick and an update of the index at both ends of every lease of the registry, by
-/// whatever selector; O(n) an update of the registry. Other metrics, pools of fewer than 32 that may be chosen or of more
-/// than 16 different weights, and picks to which more than 8 were refused: O(eligible), one cache line a backend.
-/// Memory: about 18 bytes a backend for the index, shared by all such selectors of a registry.
+/// Complexity: `in_flight`: O(log n) a pick by an index, which both ends of every lease of the registry, by whatever
+/// selector, bring up to date in O(log n); O(n) an update of members, weights or limits. Other metrics, pools of fewer
+/// than 32 or of more than 16 different weights, and picks to which 8 were refused: O(eligible), one cache line a backend.
+/// Memory: about 22 bytes a backend for the index, shared by all such selectors of a registry.
 /// Thread safety: a pick alone writes nothing that is shared. Starting and ending a lease writes the index: the line of
 /// the backend's leaf and those above it, the topmost shared by all (see least_tree). Threads that pick at once may
 /// choose the same backend; what an index says is held against the backend's own count.
@@ -50,6 +51,7 @@ struct least_load_policy {
         if (indexed && t.index != nullptr) {
             if (const choice c = find(*t.index, q, accept)) return c;
         }
+        if (indexed && v.equal_weights() && v.eligible().size() <= few) return scan_few(v, q, accept);
         return scan(v, t, s, q, accept);
     }
 
@@ -72,6 +74,27 @@ private:
             refused[count++] = found.slot;
         }
         return {};
+    }
+
+    static constexpr std::size_t few = load_index::smallest_pool;
+
+    /// The loads are read once, and compared without branches, which nobody can predict.
+    template <class Accept>
+    static choice scan_few(const view& v, const query& q, Accept accept) noexcept {
+        constexpr std::uint32_t never = ~std::uint32_t{0};
+        const auto eligible = v.eligible();
+        std::uint32_t loads[few];
+        std::uint32_t least = never, ties = 0;
+        for (std::size_t k = 0; k < eligible.size(); ++k) {
+            loads[k] = accept(eligible[k]) ? v.in_flight(eligible[k]) : never;
+            least = (std::min)(least, loads[k]);
+        }
+        if (least == never) return {};
+        for (std::size_t k = 0; k < eligible.size(); ++k) ties += loads[k] == least ? 1 : 0;
+        std::uint64_t before = ties == 1 ? 0 : q.random_below(ties);
+        std::size_t chosen = 0;
+        while (loads[chosen] != least || before-- > 0) ++chosen;
+        return {.index = eligible[chosen]};
     }
 
     template <class Accept>

@@ -371,17 +371,17 @@ TEST_CASE(
         const auto d = std::make_shared<drain_model>(drain_model{.id = some(ever), .deadline = now + 5 * interval});
         model* const m = known(d->id);
         if (m != nullptr) m->others = m->others | condition::draining;
-        const bool begun = drains.drain(d->id, d->deadline, [&, d](const weir::drained& end) {
-            const auto left = held.find(end.id);
-            const model* const member = known(end.id);
-            count(++d->told != 1 || end.id != d->id);
-            switch (end.how) {
+        const bool begun = drains.drain(d->id, d->deadline, [&, d](const weir::drained& how) {
+            const auto left = held.find(how.id);
+            const model* const member = known(how.id);
+            count(++d->told != 1 || how.id != d->id);
+            switch (how.how) {
             case weir::drain_end::idle:
                 count(left != held.end());
                 ++idle;
                 break;
             case weir::drain_end::deadline:
-                count(now < d->deadline || end.in_flight != (member != nullptr ? member->held : 0));
+                count(now < d->deadline || how.in_flight != (member != nullptr ? member->held : 0));
                 ++unfinished;
                 break;
             case weir::drain_end::cancelled:

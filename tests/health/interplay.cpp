@@ -1,4 +1,5 @@
 #include <weir/health/active_checker.hpp>
+#include <weir/health/drain.hpp>
 
 #include "catch.hpp"
 #include "support/length.hpp"
@@ -232,6 +233,9 @@ TEST_CASE(
     std::uint64_t wrong = 0, late = 0, probes = 0, reports = 0, jumps = 0, deaths = 0, silent = 0, overdue = 0,
                   picks = 0, panics = 0;
 
+    std::map<backend_id, std::uint32_t> held;  // also of those that are gone
+    std::uint64_t idle = 0, unfinished = 0, undone = 0;
+
     const auto count = [&](bool fault) { wrong += fault ? 1 : 0; };
     const auto some = [&](const auto& from) { return from[random.below(from.size())]; };
     const auto known = [&](backend_id id) {
@@ -344,19 +348,68 @@ TEST_CASE(
         count(m == nullptr || !acceptable(*m, in_panic));
         count((lease.reason() == weir::pick_reason::panic) != in_panic);
         if (m != nullptr) ++m->held;
+        ++held[lease.id()];
         leases.emplace_back(lease.id(), std::move(lease));
     };
     const auto end = [&] {
         if (leases.empty()) return;
         std::swap(leases[random.below(leases.size())], leases.front());
         if (model* const m = known(leases.front().first)) --m->held;
+        if (--held[leases.front().first] == 0) held.erase(leases.front().first);
         leases.front().second.complete(static_cast<weir::outcome>(random.below(weir::outcome_count)));
         leases.pop_front();
     };
 
+    struct drain_model {
+        backend_id id;
+        nanoseconds deadline;
+        int told = 0;
+    };
+    std::vector<std::shared_ptr<drain_model>> waiting;
+    weir::drainer drains{r};
+    const auto drain = [&] {
+        const auto d = std::make_shared<drain_model>(drain_model{.id = some(ever), .deadline = now + 5 * interval});
+        model* const m = known(d->id);
+        if (m != nullptr) m->others = m->others | condition::draining;
+        const bool begun = drains.drain(d->id, d->deadline, [&, d](const weir::drained& how) {
+            const auto left = held.find(how.id);
+            const model* const member = known(how.id);
+            count(++d->told != 1 || how.id != d->id);
+            switch (how.how) {
+            case weir::drain_end::idle:
+                count(left != held.end());
+                ++idle;
+                break;
+            case weir::drain_end::deadline:
+                count(now < d->deadline || how.in_flight != (member != nullptr ? member->held : 0));
+                ++unfinished;
+                break;
+            case weir::drain_end::cancelled:
+                count(member == nullptr || member->others.has(condition::draining));
+                ++undone;
+                break;
+            default: count(true);
+            }
+        });
+        count(begun != (m != nullptr));
+        if (begun) waiting.push_back(d);
+    };
+    const auto cancel_drain = [&] {
+        const auto id = some(ever);
+        model* const m = known(id);
+        if (m != nullptr) m->others = m->others.without(condition::draining);
+        count(drains.cancel(id) != (m != nullptr));
+    };
+    const auto look_at_drains = [&] {
+        drains.due(now);
+        std::erase_if(waiting, [](const auto& d) { return d->told == 1; });
+        for (const auto& d : waiting)
+            count(!held.contains(d->id) || now >= d->deadline);  // who waits, waits for a lease
+    };
+
     const std::uint64_t steps = weir_test::repetitions(1'000'000);
     for (std::uint64_t step = 0; step < steps; ++step) {
-        switch (random.below(32)) {
+        switch (random.below(34)) {
         case 0: add(); break;
         case 1:
             if (members.size() > 2 && random.below(3) == 0) remove(some(ever));
@@ -400,6 +453,13 @@ TEST_CASE(
         case 12:
         case 13:
         case 14: report(); break;
+        case 15:
+            if (!ever.empty() && random.below(4) == 0) drain();
+            break;
+        case 16:
+            if (!ever.empty() && random.below(8) == 0) cancel_drain();
+            break;
+        case 17: look_at_drains(); break;
         default:
             now += nanoseconds{static_cast<std::int64_t>(random.below(30'000))};
             if (random.below(8) == 0) sweep();
@@ -427,12 +487,19 @@ TEST_CASE(
     CHECK(wrong == 0);
     CHECK(late == 0);
     WARN(steps << " steps: " << probes << " probes, " << reports << " reports, " << silent << " never and " << overdue
-               << " too late, " << picks << " picks, " << panics << " in panic, " << deaths << " removals, " << jumps
+               << " too late, " << picks << " picks, " << panics << " in panic, " << idle << " drains to the end, "
+               << unfinished << " to their deadline, " << undone << " undone, " << deaths << " removals, " << jumps
                << " jumps of the clock");
     CHECK(probes > steps / 200);
     CHECK(reports > steps / 200);
     CHECK(silent > steps / 200);
     CHECK(picks > steps / 40);
-    leases.clear();
+    CHECK(idle > steps / 500);
+    CHECK(unfinished > 0);
+    CHECK(undone > 0);
+    while (!leases.empty()) end();
+    look_at_drains();
+    CHECK(wrong == 0);
+    CHECK(waiting.empty());
     for (const auto& m : r.members()) CHECK(m.in_flight == 0);  // hardening 1
 }

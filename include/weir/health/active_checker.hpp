@@ -25,8 +25,8 @@ namespace weir::inline WEIR_ABI {
 /// started: the backend has answered. It clears nothing else; what traffic says of a backend (`ejected`) stays.
 /// What is known belongs to the instance: a backend that was removed and added again starts anew, and results of probes
 /// of one that is gone have no effect. Every member is probed, whatever its conditions and weight.
-/// Time: points of a clock that goes forward, the same in every call; set back or ahead it is followed after one
-/// interval at most, a result or a verdict is never made of the jump alone, but a probe that is out may miss its deadline.
+/// Time: points of one clock. Set back it is followed within two intervals; set ahead, a probe that is out misses its
+/// deadline, and each backend is probed once for all that was missed.
 /// Complexity: `due` O(n) when something is, else O(1); `report` O(1); all that changed between two calls of `due` is
 /// published at once. Memory: about 250 bytes a backend.
 /// Thread safety: all members from any thread. Publishing waits for other updates; observers may call the checker.

@@ -32,13 +32,14 @@ inline void check_maglev(const char* who, std::uint32_t size, std::size_t member
                std::to_string(members));
 }
 
-/// The member, by its number, of each of `size` slots; none without members. In each round some members, in their order,
-/// take the next slot of their way that is free: `due(member, round)` is the first round after `round` in which one does,
-/// its turn in `round` taken. Begins with round 0, in which nobody has one; from round 1 on each round has somebody.
+/// The member, by its number, of each of `size` slots; none without members. In each round some members, in their
+/// order, take the next slot of their way that is free: `due(member, round)` is the first round after `round` in which
+/// one does, its turn in `round` taken. Begins with round 0, in which nobody has one; from round 1 on each round has
+/// somebody.
 ///
 /// Each round has a list of its members, so that those of light weight cost nothing in the rounds of others: beside one
-/// heavy member there are as many rounds as slots. O(size log size), and O(n log n) a round to put n in order where they
-/// are not.
+/// heavy member there are as many rounds as slots. O(size log size), and O(n log n) a round to put n in order where
+/// they are not.
 template <class Entry, class Due>
 [[nodiscard]] std::vector<Entry> fill_maglev(std::uint32_t size, std::vector<maglev_way> ways, Due&& due) {
     if (ways.empty()) return {};

@@ -15,13 +15,13 @@ namespace weir::inline WEIR_ABI {
 
 /// Maglev's table: each slot belongs to a member, and a key to one slot. A look-up is one load.
 ///
-/// Members, in the order of their identities, take turns at taking the next free slot of their own sequence
-/// (offset + k skip) mod size, where offset = xxHash64(identity, seed) mod size and skip = xxHash64(identity, seed + 1)
-/// mod (size - 1) + 1. A member has a turn in round r, from 1, unless r weight is below its target; the turn raises the
-/// target, 0 at first, by the largest weight. So equal weights differ by at most one slot, others from their share by at
-/// most as many as there are members, and everybody with a weight has a slot. The rule is Envoy's; by Katran's (V2) a
-/// light member waits until its weights add up to the largest, which may be never. A key's own order is by hashing it
-/// again with the attempt.
+/// Members, in the order of their identities, take turns at taking the next free slot of their own sequence (offset + k
+/// skip) mod size, where offset = xxHash64(identity, seed) mod size and skip = xxHash64(identity, seed + 1) mod (size -
+/// 1) + 1. A member has a turn in round r, from 1, unless r weight is below its target; the turn raises the target, 0
+/// at first, by the largest weight. So equal weights differ by at most one slot, others from their share by at most as
+/// many as there are members, and everybody with a weight has a slot. The rule is Envoy's; by Katran's (V2) a light
+/// member waits until its weights add up to the largest, which may be never. A key's own order is by hashing it again
+/// with the attempt.
 ///
 /// history_free. Losing a member moves its keys, and of the others' 0.2 % with 10 members, 0.9 % with 500.
 /// Complexity: look-up O(1); building O(size log size), for any change. Memory: 2 bytes a slot where indices are below

@@ -276,6 +276,10 @@ void add_selectors() {
     add_selector<weir::least_response_time<server>>("least_response_time", false,
                                                     [](registry& r) { return weir::least_response_time{r}; });
     add_selector<weir::ring_hash<server>, true>("ring_hash", false, [](registry& r) { return weir::ring_hash{r}; });
+    add_selector<weir::maglev<server>, true>(
+        "maglev", false, [](registry& r) { return weir::maglev{r}; }, false);
+    add_selector<weir::anchor<server>, true>(
+        "anchor", false, [](registry& r) { return weir::anchor{r}; }, false);
     using bounded = weir::bounded_load<weir::ring_hash_policy>;
     add_selector<weir::basic_selector<server, bounded>, true>(
         "bounded_load, ring_hash", false, [](registry& r) { return weir::basic_selector{r, bounded{}}; });

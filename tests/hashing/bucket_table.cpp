@@ -179,4 +179,5 @@ TEMPLATE_LIST_TEST_CASE("what cannot be is refused: an identity twice, too many 
                       "weir: " + name + ": a state with buckets in use needs a weight_per_bucket above 0");
     CHECK_THROWS_AS(make({{"a", 1, 0}}, {{"a"}, {1}, 1}), std::invalid_argument);
     CHECK_THROWS_AS(make({{"a", 1, 0}}, {{"a", "b", "c"}, {1, 1}, 1}), std::invalid_argument);
+    CHECK_THROWS_AS(make({{"a", 1, 0}}, {{}, {5}, 1}), std::invalid_argument);
 }

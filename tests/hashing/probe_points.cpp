@@ -4,42 +4,18 @@
 #include "support/vectors.hpp"
 
 #include <weir/hash.hpp>
+#include <weir/hashing/functions/siphash.hpp>
 #include <weir/random.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <map>
 
 using weir::detail::probe_points;
 
 namespace {
 
-/// SipHash-2-4 (Aumasson and Bernstein) with the key (seed, 0).
-std::uint64_t siphash(const std::string& text, std::uint64_t seed) {
-    std::uint64_t v0 = 0x736f6d6570736575 ^ seed, v1 = 0x646f72616e646f6d;
-    std::uint64_t v2 = 0x6c7967656e657261 ^ seed, v3 = 0x7465646279746573;
-    const auto rounds = [&](int count) {
-        for (int i = 0; i < count; ++i) {
-            v0 += v1, v1 = std::rotl(v1, 13) ^ v0, v0 = std::rotl(v0, 32);
-            v2 += v3, v3 = std::rotl(v3, 16) ^ v2;
-            v0 += v3, v3 = std::rotl(v3, 21) ^ v0;
-            v2 += v1, v1 = std::rotl(v1, 17) ^ v2, v2 = std::rotl(v2, 32);
-        }
-    };
-    for (std::size_t at = 0; at <= text.size(); at += 8) {
-        std::uint64_t word = at + 8 > text.size() ? text.size() << 56 : 0;
-        for (std::size_t i = at; i < std::min(at + 8, text.size()); ++i)
-            word |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * (i - at));
-        v3 ^= word;
-        rounds(2);
-        v0 ^= word;
-    }
-    v2 ^= 255;
-    rounds(4);
-    return v0 ^ v1 ^ v2 ^ v3;
-}
-
 using hash_function = std::uint64_t (*)(const std::string&, std::uint64_t);
+std::uint64_t siphash(const std::string& text, std::uint64_t seed) { return weir::siphash_2_4{seed}(text); }
 std::uint64_t xxhash(const std::string& text, std::uint64_t seed) { return weir::hash(text, seed); }
 
 std::vector<probe_points::point> sorted(std::vector<probe_points::point> points) {

@@ -13,8 +13,8 @@ namespace weir::inline WEIR_ABI {
 /// AnchorHash: `size()` numbered buckets, of which any may be out of use; all of them are where keys start.
 ///
 /// Rule: a key starts at a bucket below `size()`. While its bucket is out of use, and was removed when c were left, the
-/// key draws one of those: a number below c, passed on, while that one was gone by then, to what took its place. Removing
-/// moves exactly the keys of the bucket, adding the one removed last brings them back.
+/// key draws one of those: a number below c, passed on, while that one was gone by then, to what took its place.
+/// Removing moves exactly the keys of the bucket, adding the one removed last brings them back.
 ///
 /// Complexity: look-up O(1 + ln(size / in use)) draws, a change O(1). Memory: 16 bytes a bucket, and 4 a removed one.
 /// Source: Mendelson, Vargaftik, Barabash, Lorenz, Keslassy, Orda 2020.

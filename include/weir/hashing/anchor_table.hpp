@@ -19,7 +19,7 @@ public:
     growing_anchor() = default;
     explicit growing_anchor(std::uint32_t capacity, const bucket_state& s) : capacity_{capacity} {
         grow(capacity);
-        if (s.owners.empty()) return;
+        if (s.owners.empty() && s.removed.empty()) return;
         if (capacity != 0 && s.owners.size() != capacity)
             reject("anchor_table: a state of " + std::to_string(s.owners.size()) + " buckets is not one of capacity " +
                    std::to_string(capacity));
@@ -56,16 +56,16 @@ private:
 
 /// AnchorHash over members: look-ups as fast as a table's, even shares, and any member may go.
 ///
-/// Rule: weight / gcd buckets a member, numbered by anchor_buckets; bucket_table says who has which. Losing a member moves
-/// exactly its keys. A key's own order is by hashing it again with the attempt.
+/// Rule: weight / gcd buckets a member, numbered by anchor_buckets; bucket_table says who has which. Losing a member
+/// moves exactly its keys. A key's own order is by hashing it again with the attempt.
 ///
 /// Buckets are laid out for a capacity. Head room costs look-ups: with a tenth of the buckets out of use 1 key in 10
 /// draws again, with half of them each key about 0.7 times. Outgrowing it costs keys: without a `capacity` of its own
 /// the table begins with a quarter to spare and doubles when that is used up, which moves half of all keys at once;
 /// `churn` tells before. With one, what does not fit is refused.
 ///
-/// Not history_free. Complexity: look-up O(1 + ln(capacity / buckets)), an update O(capacity). Memory: 24 bytes a bucket
-/// of the capacity. Imbalance: that of random draws. Immutable.
+/// Not history_free. Complexity: look-up O(1 + ln(capacity / buckets)), an update O(capacity). Memory: 24 bytes a
+/// bucket of the capacity. Imbalance: that of random draws. Immutable.
 /// Source: Mendelson, Vargaftik, Barabash, Lorenz, Keslassy, Orda 2020.
 class anchor_table : public detail::bucket_table<detail::growing_anchor> {
 public:
@@ -77,8 +77,8 @@ public:
 
     anchor_table() = default;
 
-    /// Throws std::invalid_argument: more buckets than the capacity, or a capacity above `max_buckets`, an identity twice,
-    /// a state that no anchor_table of that capacity exports.
+    /// Throws std::invalid_argument: more buckets than the capacity, or a capacity above `max_buckets`, an identity
+    /// twice, a state that no anchor_table of that capacity exports.
     explicit anchor_table(std::span<const hash_member> members, const options& o)
         : bucket_table{detail::growing_anchor{o.capacity, o.state}, o.seed} {
         restore("anchor_table", o.state);

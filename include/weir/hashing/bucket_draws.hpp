@@ -11,8 +11,9 @@
 
 namespace weir::inline WEIR_ABI::detail {
 
-/// The numbers that a key goes on with where its bucket is gone, each below an n: one after the other, so that none is used
-/// twice (draws by key and bucket reuse for bucket 0 what led there), and none that an attempt of a walk begins with.
+/// The numbers that a key goes on with where its bucket is gone, each below an n: one after the other, so that none is
+/// used twice (draws by key and bucket reuse for bucket 0 what led there), and none that an attempt of a walk begins
+/// with.
 class bucket_draws {
 public:
     explicit bucket_draws(std::uint64_t hashed) noexcept : state_{hashed} {}

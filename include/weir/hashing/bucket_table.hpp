@@ -37,9 +37,9 @@ inline std::uint32_t count(const bucket_state& s) {
 ///
 /// A member has weight / gcd buckets. The divisor shrinks when a weight is no multiple of it, and never grows: a member
 /// that goes must not halve the buckets of the others. In one update the buckets that are given up, of the highest
-/// numbers of whoever has too many, go to those who lack some; only then others are added, or what is left over is removed, the
-/// highest first. Members have their turn in the order of their identities' hashes, so that a table made at once depends
-/// on identities and weights alone.
+/// numbers of whoever has too many, go to those who lack some; only then are others added, or those left over removed,
+/// the highest first. Members have their turn in the order of their identities' hashes, so that a table made at once
+/// depends on identities and weights alone.
 ///
 /// `Buckets` numbers them: `size()` the numbers, `find(hashed)`, `reserve(in use)`, `add()` gives a number,
 /// `remove(number)` the one that is out of use then, `removed()` those out of use, `clear()`.

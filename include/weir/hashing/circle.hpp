@@ -11,10 +11,11 @@
 
 namespace weir::inline WEIR_ABI::detail {
 
-/// Points on the circle of 64-bit numbers, each with the index of its owner, sorted, and searched through their top bits.
+/// Points on the circle of 64-bit numbers, each with the index of its owner, sorted, and searched through their top
+/// bits.
 ///
-/// A bucket for each value of the top bits, on average one a point, says where its points begin. So a point need not keep
-/// those bits: it has the index of its owner in their place, and is one 64-bit word, compared without unpacking.
+/// A bucket for each value of the top bits, on average one a point, says where its points begin. So a point need not
+/// keep those bits: it has the index of its owner in their place, and is one 64-bit word, compared without unpacking.
 class circle {
 public:
     struct point {

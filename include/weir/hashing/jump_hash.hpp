@@ -6,11 +6,12 @@
 
 namespace weir::inline WEIR_ABI {
 
-/// Jump consistent hash: maps a key onto buckets 0 to n-1 without a table. Growing n by one moves 1 / (n + 1) of the keys, all of
-/// them to the new bucket.
+/// Jump consistent hash: maps a key onto buckets 0 to n-1 without a table. Growing n by one moves 1 / (n + 1) of the
+/// keys, all of them to the new bucket.
 ///
 /// The key is taken as it is; one that is not well mixed goes through `mix` first. 0 for n = 0. Needs no memory, and
-/// O(ln n) time. Bit for bit what the paper's code computes: its doubles are a quotient and a product, each rounded once.
+/// O(ln n) time. Bit for bit what the paper's code computes: its doubles are a quotient and a product, each rounded
+/// once.
 /// Source: Lamping and Veach 2014.
 [[nodiscard]] constexpr std::uint32_t jump_hash(std::uint64_t key, std::uint32_t n) noexcept {
     std::uint64_t bucket = 0;

@@ -37,8 +37,8 @@ private:
 ///
 /// Rule: weight / gcd buckets a member, see bucket_table. Only the last bucket can go, so when another one loses its
 /// member, the last bucket's takes its place: twice the necessary keys move, and they do not all come back. A key's own
-/// order is by hashing it again with the attempt. For pools that grow and shrink at the end; memento_table costs a little
-/// more and moves nothing needlessly.
+/// order is by hashing it again with the attempt. For pools that grow and shrink at the end; memento_table costs a
+/// little more and moves nothing needlessly.
 ///
 /// Not history_free. Complexity: look-up O(ln buckets), an update O(buckets). Memory: 8 bytes a bucket. Immutable.
 /// Source: Lamping and Veach 2014.

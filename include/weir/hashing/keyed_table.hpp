@@ -67,8 +67,8 @@ concept history_is_kept = [] {
 ///
 /// `find` gives the `index` of the member that a key belongs to; it is not called where `empty()`, which means that no
 /// member has a weight. `walk` gives `accept` the key's candidates in the key's own order, `find(key)` first, at most
-/// `steps` of them, until it returns true: then that candidate's number, from 0, else `steps`. Both allocate nothing and
-/// take no lock.
+/// `steps` of them, until it returns true: then that candidate's number, from 0, else `steps`. Both allocate nothing
+/// and take no lock.
 ///
 /// Members come with different identities and indices, in any order; a weight of 0 gets no keys. Identities need not
 /// outlive the constructor.

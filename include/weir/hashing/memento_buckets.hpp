@@ -12,9 +12,9 @@ namespace weir::inline WEIR_ABI {
 
 /// MementoHash: jump_hash over numbered buckets of which any can go, at the price of remembering those that went.
 ///
-/// Rule: a key jumps to one of `size()` buckets. If that one was removed when c were left, the key draws one of the first
-/// c; a draw that had been removed before that passes on to what replaced it, and the key goes on from there. Removing
-/// moves exactly the keys of the bucket, adding the last removed brings them back.
+/// Rule: a key jumps to one of `size()` buckets. If that one was removed when c were left, the key draws one of the
+/// first c; a draw that had been removed before that passes on to what replaced it, and the key goes on from there.
+/// Removing moves exactly the keys of the bucket, adding the last removed brings them back.
 ///
 /// Complexity: look-up that of jump_hash plus O(ln^2(size / in use)). Memory: 4 bytes a removed bucket, and 4 a bucket
 /// while there are any.

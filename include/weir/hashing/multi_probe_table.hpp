@@ -16,10 +16,10 @@ namespace weir::inline WEIR_ABI {
 /// Multi-probe consistent hashing: a ring with one point for each unit of weight, and several probes for each key, of
 /// which the one that is closest to the next point decides.
 ///
-/// Rule: the first point of a member is xxHash64 of its identity, its others are mixed from that. The probes of a key are
-/// independent: as h1 + i h2, which published code takes, they leave more on the fullest member. Losing a member moves
-/// exactly its keys. What others do never moves a point, so weights are not divided by what they have in common: choose
-/// small ones. A key's own order is by the distance of the points from its probes.
+/// Rule: the first point of a member is xxHash64 of its identity, its others are mixed from that. The probes of a key
+/// are independent: as h1 + i h2, which published code takes, they leave more on the fullest member. Losing a member
+/// moves exactly its keys. What others do never moves a point, so weights are not divided by what they have in common:
+/// choose small ones. A key's own order is by the distance of the points from its probes.
 ///
 /// history_free. Equal points are ordered by identity. Complexity: look-up O(probes); building O(points log points).
 /// Memory: 16 to 20 bytes a point. Imbalance: with k probes nobody has much more than k / (k - 1) of a fair share; some

@@ -58,8 +58,8 @@ public:
         return indices_[best];
     }
 
-    /// The points in the order of their distances from any of k probes: at most `steps` of them go to `accept`, until it
-    /// returns true. The number of that one, else `steps`.
+    /// The points in the order of their distances from any of k probes: at most `steps` of them go to `accept`, until
+    /// it returns true. The number of that one, else `steps`.
     template <class Probe, class Accept>
     std::uint32_t walk(std::uint32_t k, Probe probe, std::uint32_t steps, Accept&& accept) const noexcept {
         struct cursor {

@@ -17,15 +17,16 @@ namespace weir::inline WEIR_ABI {
 
 /// Rendezvous hashing: each member has a score for a key, and the best one has the key.
 ///
-/// Rule: u = (h + 1/2) / 2^32, where h is 32 bits mixed from key and identity; the member with the least -log2(u) / weight
-/// wins, so that shares are exactly the weights'. Losing a member moves exactly its keys, raising a weight moves keys only
-/// towards it. A key's own order is that of the scores. The logarithm is made of integers, the same everywhere; of equal
-/// scores the heavier member's is better, then the one whose identity has the smaller hash.
+/// Rule: u = (h + 1/2) / 2^32, where h is 32 bits mixed from key and identity; the member with the least -log2(u) /
+/// weight wins, so that shares are exactly the weights'. Losing a member moves exactly its keys, raising a weight moves
+/// keys only towards it. A key's own order is that of the scores. The logarithm is made of integers, the same
+/// everywhere; of equal scores the heavier member's is better, then the one whose identity has the smaller hash.
 ///
 /// Among members of one weight the largest h wins without a logarithm, in a loop without branches over arrays that
 /// compilers turn into vector instructions where the target has them; the answers are those of the rule.
 ///
-/// history_free. Complexity: look-up O(members), and a logarithm for each different weight; building O(members log members).
+/// history_free. Complexity: look-up O(members), and a logarithm for each different weight; building O(members log
+/// members).
 /// Memory: 12 bytes a member. Imbalance: that of random draws. Immutable.
 /// Source: Thaler and Ravishankar 1998; weighted as Schindelhauer and Schomaker 2005.
 class rendezvous_table {

@@ -17,8 +17,8 @@ namespace weir::inline WEIR_ABI {
 /// A hash ring: each member has points on a circle of 64-bit numbers, and a key belongs to the next point.
 ///
 /// The points of a member are xxHash64 of `identity_i`, i from 0, a fixed number per unit of weight: what others do
-/// never moves them. Losing a member moves exactly its keys; raising a weight moves keys only towards it. Keys are mixed
-/// first, so that counters will do. A key's own order is the ring from its point on.
+/// never moves them. Losing a member moves exactly its keys; raising a weight moves keys only towards it. Keys are
+/// mixed first, so that counters will do. A key's own order is the ring from its point on.
 ///
 /// history_free: the mapping depends on identities and weights alone. Equal points are ordered by identity.
 /// Complexity: look-up O(1) on average, through an index on the key's top bits; building O(points log points); made of

@@ -7,8 +7,8 @@ namespace weir::inline WEIR_ABI {
 
 using anchor_policy = consistent_hash_policy<anchor_table>;
 
-/// Consistent hashing by anchor_table: fast picks, even shares, and no key moves needlessly while the pool stays below the
-/// capacity. Processes agree if they saw the same changes, or by `table()->state()`.
+/// Consistent hashing by anchor_table: fast picks, even shares, and no key moves needlessly while the pool stays below
+/// the capacity. Processes agree if they saw the same changes, or by `table()->state()`.
 /// The rule for keys, fallbacks and missing identities is consistent_hash_policy's.
 template <class Backend>
 class anchor : public consistent_hash<Backend, anchor_table> {

@@ -34,8 +34,7 @@ inline constexpr std::uint32_t walk_steps = [] {
 /// Rule: the table maps the key over all members with a weight, whatever their health. If that one may not be chosen,
 /// the key's own next candidates follow (16 steps), then a weighted rendezvous draw by the same key over all that may
 /// be: only the lost backend's keys move, and they come back. Without a key it draws at random through the table.
-/// Complexity: the table's. Rebuilt, in the updating thread, only when membership or weights change: a ring of 100
-/// backends takes about a millisecond, and in proportion to the sum of the weights.
+/// Complexity: the table's. Remade, in the updating thread, only when membership or weights change, never for health.
 /// Thread safety: picks write nothing that is shared.
 /// Bias: the table's imbalance.
 /// One backend: that one. None: the error. A backend without an identity: std::invalid_argument, in words.

@@ -7,8 +7,8 @@ namespace weir::inline WEIR_ABI {
 
 using rendezvous_policy = consistent_hash_policy<rendezvous_table>;
 
-/// Consistent hashing by rendezvous_table: shares are exactly the weights', and no key moves needlessly. A pick looks at
-/// every backend: for small pools.
+/// Consistent hashing by rendezvous_table: shares are exactly the weights', and no key moves needlessly. A pick looks
+/// at every backend: for small pools.
 /// The rule for keys, fallbacks and missing identities is consistent_hash_policy's.
 template <class Backend>
 class rendezvous : public consistent_hash<Backend, rendezvous_table> {

@@ -49,7 +49,7 @@ public:
             if (round > 0) targets[m] += most;
             return first_round(targets[m], shares[m].second, round + 1);
         };
-        slots_ = {detail::fill_maglev(o.table_size, std::move(ways), due),
+        slots_ = {detail::fill_maglev<std::uint32_t>(o.table_size, std::move(ways), due),
                   [&](std::uint32_t m) { return shares[m].first.index; }};
     }
 

@@ -40,7 +40,7 @@ struct katran_endpoint {
         most = (std::max)(most, std::uint64_t{e.weight});
     }
     std::vector<std::uint64_t> accounts(endpoints.size());
-    return detail::fill_maglev(table_size, std::move(ways), [&](std::uint32_t e, std::uint64_t round) {
+    return detail::fill_maglev<std::uint32_t>(table_size, std::move(ways), [&](std::uint32_t e, std::uint64_t round) {
         const std::uint64_t weight = endpoints[e].weight, rounds = (most - accounts[e] + weight - 1) / weight;
         accounts[e] = accounts[e] + rounds * weight - most;
         return round + rounds;

@@ -84,7 +84,7 @@ TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::basic_selector{r, weir::slow_start{weir::ring_hash_policy{}}}; });
     check([](servers& r) {
         const weir::basic_selector s{r, weir::slow_start{weir::round_robin_policy{}}};
-        r.add(20);  // which is warming
+        r.add(40);  // which is warming
         return s;
     });
 }

@@ -61,7 +61,7 @@ TEST_CASE("find and walk give the order by the rule, whatever the weights and th
                                 different}) {
         const named n{weights};
         const auto members = n.members();
-        for (const std::uint64_t seed : {0, 9}) {
+        for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{9}}) {
             const rendezvous_table t{members, {seed}};
             for (std::uint64_t key = 0; key < 200; ++key) {
                 const auto book = by_the_book(members, key, seed);

@@ -50,6 +50,7 @@ const weights one_is_half{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 10};
 
 TEST_CASE("pain 1, first-pick bias: an update after every pick starves nobody") {
     each([](const subject& entry) {
+        if (entry.is == kind::own_rule) return;
         for (const std::uint64_t every : {1u, 2u, 7u}) CHECK(shares_after_updates(entry, every) == "");
     });
 }
@@ -155,6 +156,7 @@ TEST_CASE(
 
 TEST_CASE("pain 5, the last backend got nothing: neither the last, nor the newest, nor the heaviest is forgotten") {
     each([](const subject& entry) {
+        if (entry.is == kind::own_rule) return;
         for (const std::size_t n : {2u, 3u, 5u, 17u}) {
             weights w(n, 1);
             w.back() = 3;
@@ -167,13 +169,16 @@ TEST_CASE("pain 5, the last backend got nothing: neither the last, nor the newes
                 // The newest comes into the hole of another.
                 p.registry.remove(p.ids[0]);
                 p.ids.push_back(p.registry.add("newest of set " + std::to_string(s)));
-                for (std::uint64_t i = 0; i < picks; ++i) ++counts[p.index(selector.pick(entry.nth(i)).id())];
+                weir_test::manual_clock::advance(std::chrono::hours{1});  // and has warmed up
+                for (std::uint64_t i = 0; i < picks; ++i)
+                    ++counts[p.index(selector.pick(entry.nth(s * picks + i)).id())];
             }
             w[0] = 0;
             w.push_back(1);
-            const double points = 160.0 * static_cast<double>(n + 2);
-            CHECK(unfair(counts, w,
-                         entry.is == kind::keyed ? ring_overdispersion(static_cast<double>(picks), points) : 1) == "");
+            const double spread = entry.overdispersion == nullptr
+                                      ? 1
+                                      : entry.overdispersion(static_cast<double>(picks), static_cast<double>(n + 2));
+            CHECK(unfair(counts, w, spread) == "");
             CHECK(counts[n - 1] > 0);
             CHECK(counts[n] > 0);
         }

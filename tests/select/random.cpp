@@ -6,6 +6,8 @@
 
 using weir_test::unfair;
 
+static_assert(std::same_as<weir::weighted_random<int>, weir::random<int>>);
+
 namespace {
 
 struct drawn {

@@ -11,6 +11,8 @@
 
 using weir::pick_reason;
 
+static_assert(std::same_as<weir::weighted_round_robin<int>, weir::round_robin<int>>);
+
 namespace {
 
 struct rotation {

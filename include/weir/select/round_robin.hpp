@@ -62,8 +62,8 @@ private:
 /// no position but the counter, and is off from the exact share by a few picks at most at any time. Across updates each
 /// backend keeps what it is owed, newcomers start at 0; an update that changes no turn changes nothing.
 /// Complexity: O(1) a pick (long cycles: one search within a bucket); an update: see `rotation`.
-/// Memory: 4 bytes an entry of the cycle, at least 2 KiB. `per_thread_cursor`: 12 KiB, and a cycle for each thread that
-/// has picked, once weights differ and something has changed; updates take as many times longer.
+/// Memory: 4 bytes an entry of the cycle, at least 2 KiB. `per_thread_cursor`: 12 KiB more; and where weights differ and
+/// an update changes turns, a cycle for each thread that has picked: such updates take as many times longer.
 /// Thread safety: `shared_cursor`: exact across threads, through a locked addition a pick. `per_thread_cursor`: exact
 /// within each thread, writes nothing that is shared.
 /// Bias: none over a cycle; an equal-weight backend that goes and comes back loses up to part of one turn. Where the one
@@ -82,12 +82,15 @@ struct rotation_policy {
         table t;
         rotation::common shared;
         const bool same = b != nullptr && rotation::same_turns(v, b->members);
-        for (std::uint32_t i = 0; i < Cursor::lanes; ++i) {
-            // Who has not picked yet starts at a place of its own: the multiples of the golden ratio lie apart.
-            const std::uint64_t now = s.turn(i), phase = i * std::uint64_t{0x9e3779b97f4a7c15};
-            t.lanes[i] = b == nullptr || now == 0 ? rotation{v, shared, now, phase}
-                                                  : rotation{v, shared, now, b->members, b->table.lanes[i], same};
-        }
+        for (const bool picked : {true, false})  // who has not picked yet joins in the cycle of one who has
+            for (std::uint32_t i = 0; i < Cursor::lanes; ++i) {
+                const std::uint64_t now = s.turn(i);
+                if ((now > 0) != picked) continue;
+                if (b != nullptr && (picked || same))
+                    t.lanes[i] = rotation{v, shared, now, b->members, b->table.lanes[i], same};
+                else  // at a place of its own: the multiples of the golden ratio lie apart
+                    t.lanes[i] = rotation{v, shared, now, i * std::uint64_t{0x9e3779b97f4a7c15}};
+            }
         return t;
     }
 

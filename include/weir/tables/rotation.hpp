@@ -20,11 +20,9 @@ namespace weir::inline WEIR_ABI {
 /// Equal weights: by slot, going on after the last one. Different weights: nginx's smooth sequence, written out for a
 /// whole cycle; what each is owed goes along. Cycles longer than `smooth_sequence` takes: the multiples of the golden
 /// ratio walk through intervals of the weights' lengths, after an opening that evens out what is owed.
-/// Complexity: O(1) a turn (long cycles: one search within a bucket). Making one: O(n) where weights are equal or nothing
-/// that counts has changed; else O(cycle (log n + different weights)); for long cycles O(n log n), and as many turns as
-/// the last one has made, if these are at most 65,536. Memory: 4 bytes an entry of the cycle, at least 2 KiB; shared by
-/// all rotations of one view in which nobody is owed anything.
-/// Thread safety: `at` and `draw` from any thread.
+/// Complexity: O(1) a turn (long cycles: one search within a bucket). Making one: O(n) where weights are equal or no turn
+/// changes; else O(cycle (log n + different weights)); for long cycles O(n log n), and as many turns as the last one has
+/// made, up to 65,536. Memory: 4 bytes an entry of the cycle, at least 2 KiB. Thread safety: const members, any thread.
 class alignas(detail::cache_line) rotation {
     struct cycle {
         std::vector<std::uint32_t> entries;  // slots: the lead-in, then the cycle, repeated while it is short
@@ -35,10 +33,11 @@ class alignas(detail::cache_line) rotation {
     };
 
 public:
-    /// What the rotations of one view share: the cycle in which nobody is owed anything, once one of them has made it.
+    /// What the rotations of one view share.
     class common {
         friend rotation;
-        std::shared_ptr<const cycle> even_;
+        std::shared_ptr<const cycle> even_;  // in which nobody is owed anything, once somebody has made it
+        std::shared_ptr<const cycle> any_;   // one that may be joined at any place, if there is one
     };
 
     rotation() = default;
@@ -57,8 +56,8 @@ public:
     /// The first one of a cursor, at turn `now`: begins `phase` / 2^64 of the way through a cycle.
     rotation(const view& v, common& shared, std::uint64_t now, std::uint64_t phase) : phase_{phase} {
         if (v.eligible().empty()) return;
-        take(even_cycle(v, shared));
-        base_.store(now - detail::scale(phase, cycle_->length), std::memory_order_relaxed);
+        take(shared.any_ != nullptr ? shared.any_ : even_cycle(v, shared));
+        base_.store(now - cycle_->lead_in - detail::scale(phase, cycle_->length), std::memory_order_relaxed);
     }
 
     /// The one that follows `before`, which was made for the view `was`, at turn `now`. `same`: see `same_turns`.
@@ -80,7 +79,9 @@ public:
             return;
         }
         owed_ = of_survivors(before.owed_at(now, was), v, was);
-        if (!v.eligible().empty()) take(std::make_shared<const cycle>(write(v, &owed_)));
+        if (v.eligible().empty()) return;
+        take(std::make_shared<const cycle>(write(v, &owed_)));
+        if (cycle_->length > 0) shared.any_ = cycle_;
     }
 
     /// Whether a rotation for `v` is that for `was`: the same members are eligible, with the same weights.
@@ -91,10 +92,9 @@ public:
                           });
     }
 
-    /// False: nobody has a turn.
     [[nodiscard]] WEIR_ALWAYS_INLINE bool usable() const noexcept { return cycle_ != nullptr; }
 
-    /// The slot at turn `turn`; nobody's where there is none. `base()` may be read ahead of taking the turn.
+    /// Whose a turn is; nobody's unless `usable()`. `base()` may be read before the turn is taken.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t at(const view& v, std::uint64_t turn,
                                                       std::uint64_t base) const noexcept {
         std::uint64_t place = turn - base;

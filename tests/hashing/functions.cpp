@@ -2,8 +2,10 @@
 
 #include "catch.hpp"
 #include "statistics.hpp"
+#include "support/member_list.hpp"
 #include "support/vectors.hpp"
 
+#include <weir/hashing/ring_table.hpp>
 #include <weir/random.hpp>
 
 #include <functional>
@@ -179,6 +181,49 @@ TEST_CASE("jenkins_mix is a bijection in which each input bit reaches every outp
             reached |= weir::jenkins_mix(i * 77777) ^ weir::jenkins_mix((i * 77777) ^ (std::uint32_t{1} << bit));
         CHECK(reached == ~std::uint32_t{0});
     }
+}
+
+namespace {
+
+/// Says of itself what is not so.
+struct boastful : weir::fnv1a_64 {
+    using is_avalanching = void;
+};
+
+/// How 100 members share 200,000 keys on a ring placed by a function: empty if as evenly as random points would.
+template <class Hash>
+std::string unfair_ring() {
+    const weir_test::member_list members{"10.0.0.", 1, std::vector<std::uint32_t>(100, 1)};
+    const weir::basic_ring_table<Hash> ring{members.in_order(), {}};
+    std::vector<std::uint64_t> counts(100);
+    for (std::uint64_t key = 0; key < 200'000; ++key) ++counts[ring.find(key)];
+    return weir_test::unfair(counts, members.weights, weir_test::ring_overdispersion(2e5, 16'000));
+}
+
+}  // namespace
+
+TEST_CASE("a ring may be placed by any function: weak ones are mixed, so that shares stay even") {
+    static_assert(std::is_same_v<weir::ring_table, weir::basic_ring_table<weir::xxh64>>);
+    CHECK(unfair_ring<weir::xxh64>() == "");
+    CHECK(unfair_ring<weir::fnv1a_64>() == "");
+    CHECK(unfair_ring<weir::sdbm>() == "");
+    CHECK(unfair_ring<weir::crc32>() == "");
+    CHECK(unfair_ring<weir::murmur3_32>() == "");
+    CHECK(unfair_ring<boastful>() != "");  // what mixing is for
+}
+
+TEST_CASE("the seed of a ring is its function's") {
+    const weir_test::member_list members{"m", 1, {1, 1, 1}};
+    using ring = weir::basic_ring_table<weir::murmur3_32>;
+    const ring plain{members.in_order(), {}}, seeded{members.in_order(), {.seed = 5}};
+    const ring wide{members.in_order(), {.seed = (std::uint64_t{7} << 32) | 5}};  // takes the low 32 bits
+    int different = 0, same = 0;
+    for (std::uint64_t key = 0; key < 300; ++key) {
+        different += plain.find(key) != seeded.find(key) ? 1 : 0;
+        same += wide.find(key) == seeded.find(key) ? 1 : 0;
+    }
+    CHECK(different > 100);
+    CHECK(same == 300);
 }
 
 static_assert(!weir::hash_function<int> && !weir::hash_function<std::hash<std::string>>);

@@ -3,29 +3,28 @@
 #include "config.hpp"
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 namespace weir::inline WEIR_ABI::detail {
 
-/// The word at `from`, little-endian, whatever the machine is.
+/// The last `count` bytes of a text, no more than a word has, as the low bytes of one, little-endian.
 template <class Word>
-[[nodiscard]] inline Word read_little_endian(const char* from) noexcept {
+[[nodiscard]] constexpr Word read_tail(const char* from, std::size_t count) noexcept {
     Word word = 0;
-    if constexpr (std::endian::native == std::endian::little) {
-        std::memcpy(&word, from, sizeof word);
-    } else {
-        for (std::size_t i = sizeof word; i-- > 0;)
-            word = static_cast<Word>((word << 8) | static_cast<unsigned char>(from[i]));
-    }
+    while (count-- > 0) word = static_cast<Word>((word << 8) | static_cast<unsigned char>(from[count]));
     return word;
 }
 
-/// The last `count` bytes of a text, fewer than a word has, as the low bytes of one.
+/// The word at `from`, little-endian, whatever the machine is.
 template <class Word>
-[[nodiscard]] inline Word read_tail(const char* from, std::size_t count) noexcept {
+[[nodiscard]] constexpr Word read_little_endian(const char* from) noexcept {
+    if (std::endian::native != std::endian::little || std::is_constant_evaluated())
+        return read_tail<Word>(from, sizeof(Word));
     Word word = 0;
-    while (count-- > 0) word = static_cast<Word>((word << 8) | static_cast<unsigned char>(from[count]));
+    std::memcpy(&word, from, sizeof word);
     return word;
 }
 

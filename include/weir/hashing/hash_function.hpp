@@ -21,9 +21,23 @@ namespace weir::inline WEIR_ABI {
 /// Models: xxh64, murmur2_64a, murmur3_32, murmur3_128, siphash_2_4, and, without avalanche, crc32, crc32c, the FNV
 /// family, one_at_a_time, sdbm, djb2, wt6. In hashing/functions/md5.hpp, which needs a library: md5.
 template <class H>
-concept hash_function = std::copyable<H> && std::equality_comparable<H> && requires(const H& h, std::string_view text) {
-    { h(text) } noexcept -> std::unsigned_integral;
-};
+concept hash_function = std::copyable<H> && std::default_initializable<H> && std::equality_comparable<H> &&
+                        requires(const H& h, std::string_view text) {
+                            { h(text) } noexcept -> std::unsigned_integral;
+                            requires std::unsigned_integral<decltype(H::seed)>;
+                        };
+
+namespace detail {
+
+/// The function with another seed, of which a narrow one takes the low bits.
+template <hash_function H>
+[[nodiscard]] H seeded(std::uint64_t seed) noexcept {
+    H h{};
+    h.seed = static_cast<decltype(h.seed)>(seed);
+    return h;
+}
+
+}  // namespace detail
 
 /// Each bit of the text reaches every bit of the result with a chance of about one half.
 template <hash_function H>

@@ -3,6 +3,8 @@
 #include "../detail/error.hpp"
 #include "../hash.hpp"
 #include "circle.hpp"
+#include "functions/xxh64.hpp"
+#include "hash_function.hpp"
 #include "keyed_table.hpp"
 
 #include <algorithm>
@@ -16,16 +18,18 @@ namespace weir::inline WEIR_ABI {
 
 /// A hash ring: each member has points on a circle of 64-bit numbers, and a key belongs to the next point.
 ///
-/// The points of a member are xxHash64 of `identity_i`, i from 0, a fixed number per unit of weight: what others do
-/// never moves them. Losing a member moves exactly its keys; raising a weight moves keys only towards it. Keys are
-/// mixed first, so that counters will do. A key's own order is the ring from its point on.
+/// The points of a member are hashes of `identity_i`, i from 0, a fixed number per unit of weight: what others do
+/// never moves them. They are hashed by xxHash64 (`ring_table`) or any other function, which is mixed where it does not
+/// avalanche. Losing a member moves exactly its keys; raising a weight moves keys only towards it. Keys are mixed first,
+/// so that counters will do. A key's own order is the ring from its point on.
 ///
 /// history_free: the mapping depends on identities and weights alone. Equal points are ordered by identity.
 /// Complexity: look-up O(1) on average, through an index on the key's top bits; building O(points log points); made of
 /// its predecessor one copy, and the sorting of the points that changed.
 /// Memory: 10 to 16 bytes a point. Imbalance: max/mean about 1.26 with 160 points and 100 members. Immutable.
 /// Source: Karger et al. 1997; the points' names are Envoy's.
-class ring_table {
+template <hash_function Hash>
+class basic_ring_table {
 public:
     static constexpr bool history_free = true;
 
@@ -37,18 +41,18 @@ public:
     /// 192 MiB of points and their index. More than that is a weight in the wrong unit.
     static constexpr std::uint64_t max_points = std::uint64_t{1} << 24;
 
-    ring_table() = default;
+    basic_ring_table() = default;
 
     /// Throws std::invalid_argument: no points per weight, more than `max_points` in all, an index that is not below
     /// `max_points` or comes twice.
-    explicit ring_table(std::span<const hash_member> members, const options& o) : options_{o} {
+    explicit basic_ring_table(std::span<const hash_member> members, const options& o) : options_{o} {
         if (o.points_per_weight == 0) detail::reject("ring_table: points_per_weight 0 is not above 0");
         keep(members);
         build();
     }
 
     /// The same ring as of (members, the options of `previous`), for less where few members have changed.
-    explicit ring_table(const ring_table& previous, std::span<const hash_member> members)
+    explicit basic_ring_table(const basic_ring_table& previous, std::span<const hash_member> members)
         : options_{previous.options_} {
         const std::uint64_t total = keep(members);
         if (previous.circle_.has_room(total, members_.size())) {
@@ -124,10 +128,11 @@ private:
         if (begin == end) return;
         std::string name = m.identity + '_';
         const std::size_t stem = name.size();
+        const Hash points = detail::seeded<Hash>(options_.seed);
         for (std::uint64_t p = begin; p < end; ++p) {
             name.resize(stem);
             name += std::to_string(p);
-            f(hash(name, options_.seed));
+            f(hash(name, points));
         }
     }
 
@@ -147,7 +152,7 @@ private:
     }
 
     /// The points that differ from those of `old`, in the order that the circle wants; given up beyond `most`.
-    [[nodiscard]] std::vector<edit> edits_since(const ring_table& old, std::uint64_t most) const {
+    [[nodiscard]] std::vector<edit> edits_since(const basic_ring_table& old, std::uint64_t most) const {
         std::vector<edit> edits;
         const detail::circle& c = old.circle_;
         const member none;
@@ -180,5 +185,7 @@ private:
     std::vector<member> members_;  // by index
     detail::circle circle_;
 };
+
+using ring_table = basic_ring_table<xxh64>;
 
 }  // namespace weir::inline WEIR_ABI

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../detail/config.hpp"
+#include "../detail/bytes.hpp"
 
 #include <bit>
 #include <cstddef>
@@ -33,14 +33,10 @@ struct siphash_key {
         rounds(2);
         a ^= word;
     };
-    std::uint64_t word = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        word |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * (i % 8));
-        if (i % 8 != 7) continue;
-        absorb(word);
-        word = 0;
-    }
-    absorb(word | (std::uint64_t{text.size()} << 56));
+    const std::size_t whole = text.size() / 8 * 8;
+    for (std::size_t i = 0; i < whole; i += 8) absorb(detail::read_little_endian<std::uint64_t>(text.data() + i));
+    absorb(detail::read_tail<std::uint64_t>(text.data() + whole, text.size() - whole) |
+           (std::uint64_t{text.size()} << 56));
     c ^= 0xff;
     rounds(4);
     return a ^ b ^ c ^ d;

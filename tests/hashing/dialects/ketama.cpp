@@ -51,6 +51,9 @@ const std::vector<table>& tables(const std::string& name) {
 
 }  // namespace
 
+// Clients that speak of ketama disagree: on the hash of points, on how many a server has, and in which precision the number
+// is computed. weir follows libmemcached, the C library that others wrap, down to its floats.
+
 TEST_CASE("every answer of libmemcached, in whatever order the servers come") {
     int rows = 0;
     for (const auto& row : weir_test::vector_rows("ketama_libmemcached.csv")) {
@@ -92,6 +95,17 @@ TEST_CASE("a share below a fortieth of the mean has no points, as in libmemcache
     CHECK(t.size() == 4 * 79);  // floor(100/101 x 40 x 2)
     const table two{member_list{"m", 1, {2, 100}}.in_order(), {}};
     CHECK(two.size() == 4 * (1 + 78));
+}
+
+TEST_CASE(
+    "single precision decides: of 7 equal servers each has 160 points, of 50 each 156; doubles have it the other way") {
+    const auto points = [](std::size_t n) {
+        return table{member_list{"m", 1, std::vector<std::uint32_t>(n, 1)}.in_order(), {}}.size();
+    };
+    CHECK(points(7) == 7 * 160);
+    CHECK(points(50) == 50 * 156);
+    CHECK(4 * static_cast<std::size_t>(1 / 7.0 * 40 * 7) == 156);
+    CHECK(4 * static_cast<std::size_t>(1 / 50.0 * 40 * 50) == 160);
 }
 
 TEST_CASE("who is passed over leaves its keys to the next on the ring") {

@@ -25,9 +25,9 @@ constexpr int sizes[] = {10, 100, 1'000, 10'000};
 std::vector<std::string> rows;
 
 /// A registry of n servers and a selector over it.
-template <class Selector>
+template <class Selector, class Registry = weir::registry<server>>
 struct pool {
-    explicit pool(int n, bool weighted, const std::function<Selector(weir::registry<server>&)>& make)
+    explicit pool(int n, bool weighted, const std::function<Selector(Registry&)>& make)
         : selector{(fill(n, weighted), make(servers))} {}
     void fill(int n, bool weighted) {
         servers.update([&](auto& change) {
@@ -35,7 +35,7 @@ struct pool {
                 change.add({static_cast<std::uint64_t>(i)}, {.weight = weighted ? 1 + i % 3 : 1});
         });
     }
-    weir::registry<server> servers;
+    Registry servers;
     Selector selector;
 };
 
@@ -105,23 +105,36 @@ void add_selector(const std::string& name, bool weighted, const std::function<Se
     });
 }
 
-/// A selector by latencies, also as an event loop uses it: the loop has read the clock, and the pick is told.
-template <class Selector>
-void add_timed(const std::string& name, const std::function<Selector(weir::registry<server>&)>& make) {
-    add_selector<Selector>(name, false, make);
-    const auto pools = [=](int n) { return std::make_shared<pool<Selector>>(n, false, make); };
-    const auto start = std::chrono::steady_clock::now().time_since_epoch();
+/// A selector by latencies, on two clocks, also as an event loop uses it: the loop has read the clock, and the pick is told.
+template <class Clock, class Selector>
+void add_on_clock(const std::string& name, const std::function<Selector(weir::registry_base<server>&)>& make) {
+    using timed_pool = pool<Selector, weir::registry<server, Clock>>;
+    const auto pools = [make](int n) { return std::make_shared<timed_pool>(n, false, make); };
+    const auto start = Clock::now().time_since_epoch();
     const auto time = [start](std::uint64_t count) {
         return start + std::chrono::nanoseconds{50 * (count & 0xffffffff)};
     };
-    add_row<pool<Selector>>(name + " choose, told the time", pools, [time](pool<Selector>& p, std::uint64_t count) {
+    add_row<timed_pool>(name + " choose", pools, [](timed_pool& p, std::uint64_t) {
+        p.selector.choose([](server& s) { benchmark::DoNotOptimize(s.number); });
+    });
+    add_row<timed_pool>(name + " choose, told the time", pools, [time](timed_pool& p, std::uint64_t count) {
         p.selector.choose({.now = time(count)}, [](server& s) { benchmark::DoNotOptimize(s.number); });
     });
-    add_row<pool<Selector>>(name + " lease, success, told", pools, [time](pool<Selector>& p, std::uint64_t count) {
+    add_row<timed_pool>(name + " lease, success", pools, [](timed_pool& p, std::uint64_t) {
+        auto lease = p.selector.pick();
+        benchmark::DoNotOptimize(lease->number);
+        lease.complete(weir::outcome::success);
+    });
+    add_row<timed_pool>(name + " lease, success, told", pools, [time](timed_pool& p, std::uint64_t count) {
         auto lease = p.selector.pick({.now = time(count)});
         benchmark::DoNotOptimize(lease->number);
         lease.complete(weir::outcome::success);
     });
+}
+template <class Selector>
+void add_timed(const std::string& name, const std::function<Selector(weir::registry_base<server>&)>& make) {
+    add_on_clock<std::chrono::steady_clock>(name, make);
+    add_on_clock<weir::cycle_clock>(name + ", cycle_clock", make);
 }
 
 // What people write today: round robin over a vector, behind whatever makes replacing it safe.
@@ -222,15 +235,27 @@ void add_selectors() {
         "power_of_two 1:2:3", true, [](registry& r) { return weir::power_of_two{r}; }, false);
     add_selector<weir::least_connections<server>>("least_connections", false,
                                                   [](registry& r) { return weir::least_connections{r}; });
-    add_timed<weir::p2c_peak_ewma<server>>("p2c_peak_ewma", [](registry& r) { return weir::p2c_peak_ewma{r}; });
-    add_timed<weir::choices<server, weir::ewma>>("choices, ewma",
-                                                 [](registry& r) { return weir::choices{r, weir::ewma{}}; });
+    add_timed<weir::p2c_peak_ewma<server>>("p2c_peak_ewma",
+                                           [](weir::registry_base<server>& r) { return weir::p2c_peak_ewma{r}; });
+    add_timed<weir::choices<server, weir::ewma>>(
+        "choices, ewma", [](weir::registry_base<server>& r) { return weir::choices{r, weir::ewma{}}; });
     add_selector<weir::least_response_time<server>>("least_response_time", false,
                                                     [](registry& r) { return weir::least_response_time{r}; });
     add_selector<weir::ring_hash<server>, true>("ring_hash", false, [](registry& r) { return weir::ring_hash{r}; });
     using bounded = weir::bounded_load<weir::ring_hash_policy>;
     add_selector<weir::basic_selector<server, bounded>, true>(
         "bounded_load, ring_hash", false, [](registry& r) { return weir::basic_selector{r, bounded{}}; });
+    using slow = weir::slow_start<weir::round_robin_policy>;
+    add_selector<weir::basic_selector<server, slow>>(
+        "slow_start, round_robin", false, [](registry& r) { return weir::basic_selector{r, slow{}}; }, false);
+    add_selector<weir::basic_selector<server, slow>>(
+        "slow_start, round_robin, one warming", false,
+        [](registry& r) {
+            const weir::basic_selector selector{r, slow{{}, {.window = std::chrono::hours{1}}}};
+            r.add({~std::uint64_t{0}});
+            return selector;
+        },
+        false);
 }
 
 }  // namespace

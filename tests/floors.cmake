@@ -28,6 +28,7 @@ set(floors
     "0 identity.hpp"
     "0 hash.hpp"
     "0 random.hpp"
+    "0 cycle_clock.hpp"
     "0 detail/")
 
 # Never, although it would not be upward: an adaptor knows the concept, no selector; the umbrella needs no Boost.

@@ -34,8 +34,11 @@ inline constexpr named_balancer<Backend> balancers[] = {
     {"least_connections", bind<Backend, weir::least_load_policy<weir::in_flight>>},
     {"power_of_two", bind<Backend, weir::choices_policy<weir::in_flight, 2>>},
     {"peak_ewma", bind<Backend, weir::choices_policy<weir::peak_ewma, 2>>},
+    {"ewma", bind<Backend, weir::choices_policy<weir::ewma, 2>>},
+    {"least_response_time", bind<Backend, weir::least_load_policy<weir::ewma>>},
     {"ring_hash", bind<Backend, weir::ring_hash_policy>},
     {"bounded_ring_hash", bind<Backend, weir::bounded_load<weir::ring_hash_policy>>},
+    {"slow_start_round_robin", bind<Backend, weir::slow_start<weir::round_robin_policy>>},
 };
 
 /// All names, for messages.

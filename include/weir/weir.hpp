@@ -6,6 +6,7 @@
 #include "adapt/bounded_load.hpp"
 #include "adapt/slow_start.hpp"
 #include "condition.hpp"
+#include "cycle_clock.hpp"
 #include "fwd.hpp"
 #include "hash.hpp"
 #include "hashing/keyed_table.hpp"

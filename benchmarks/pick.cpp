@@ -154,6 +154,15 @@ struct atomic_shared_ptr_baseline {
     std::atomic<std::size_t> next{0};
 };
 
+/// The least of all by looking at each, one line a backend: the first of those that tie.
+struct scan_baseline {
+    struct alignas(64) line {
+        std::atomic<std::uint32_t> in_flight{0};
+    };
+    std::vector<line> lines;
+};
+const std::string scan_row = "today: scan of all loads, a line each", held_row = "least_connections, 1.5 n held";
+
 std::vector<server> make_servers(int n) {
     std::vector<server> servers;
     for (int i = 0; i < n; ++i) servers.push_back({static_cast<std::uint64_t>(i)});
@@ -223,11 +232,51 @@ void add_baselines() {
         });
 }
 
+void add_scan() {
+    const auto lines = [](int n) {
+        return std::make_shared<scan_baseline>(
+            scan_baseline{std::vector<scan_baseline::line>(static_cast<std::size_t>(n))});
+    };
+    add_row<scan_baseline>(scan_row, lines, [](scan_baseline& b, std::uint64_t) {
+        const scan_baseline::line* best = nullptr;
+        std::uint32_t least = ~std::uint32_t{0};
+        for (const auto& one : b.lines)
+            if (const auto load = one.in_flight.load(std::memory_order_relaxed); load < least) {
+                least = load;
+                best = &one;
+            }
+        benchmark::DoNotOptimize(best);
+    });
+}
+
+/// Least connections while leases are held: half of the backends have one more than the others.
+void add_held() {
+    using least = weir::least_connections<server>;
+    struct held : pool<least> {
+        explicit held(int n) : pool<least>{n, false, [](auto& r) { return least{r}; }} {
+            for (int i = 0; i < n + n / 2; ++i) leases.push_back(selector.pick());
+        }
+        std::vector<weir::lease<server>> leases;
+    };
+    const auto make = [](int n) { return std::make_shared<held>(n); };
+    add_row<held>(held_row + " choose", make, [](held& p, std::uint64_t) {
+        p.selector.choose([](server& s) { benchmark::DoNotOptimize(s.number); });
+    });
+    add_row<held>(held_row + " lease", make, [](held& p, std::uint64_t) {
+        const auto lease = p.selector.pick();
+        benchmark::DoNotOptimize(lease->number);
+    });
+}
+
 void add_selectors() {
     using registry = weir::registry<server>;
     add_selector<weir::round_robin<server>>("round_robin", false, [](registry& r) { return weir::round_robin{r}; });
     add_selector<weir::round_robin<server>>(
         "round_robin 1:2:3", true, [](registry& r) { return weir::round_robin{r}; }, false);
+    using per_thread = weir::round_robin<server, weir::per_thread_cursor>;
+    add_selector<per_thread>("round_robin, per thread", false, [](registry& r) { return per_thread{r}; });
+    add_selector<per_thread>(
+        "round_robin 1:2:3, per thread", true, [](registry& r) { return per_thread{r}; }, false);
     add_selector<weir::random<server>>("random", false, [](registry& r) { return weir::random{r}; });
     add_selector<weir::random<server>>("random 1:2:3", true, [](registry& r) { return weir::random{r}; }, false);
     add_selector<weir::power_of_two<server>>("power_of_two", false, [](registry& r) { return weir::power_of_two{r}; });
@@ -263,7 +312,9 @@ void add_selectors() {
 int main(int argc, char** argv) {
     add_floors();
     add_selectors();
+    add_held();
     add_baselines();
+    add_scan();
     std::vector<char*> arguments(argv, argv + argc);
     // Repeated and in random order, so that a machine whose speed drifts does not favour a row.
     std::string defaults[] = {"--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",
@@ -280,6 +331,15 @@ int main(int argc, char** argv) {
                 "floor: shared fetch_add/-", 1);
     table.print("two threads: ns of each, and the ratio to a shared fetch_add by two threads", rows, columns,
                 "floor: shared fetch_add/-", 2);
+    std::printf("\none thread: how often faster than a scan, choose / lease\n");
+    for (const std::string name : {"least_connections", held_row.c_str()})
+        for (const int n : sizes) {
+            const auto faster = [&](const std::string& what) {
+                const double ours = table.median(name + what + '/' + std::to_string(n));
+                return ours > 0 ? table.median(scan_row + '/' + std::to_string(n)) / ours : 0;
+            };
+            std::printf("%-44s %7d %7.2fx / %.2fx\n", name.c_str(), n, faster(" choose"), faster(" lease"));
+        }
     std::printf("\ntwo threads against one: picks per second\n");
     for (const auto& row : rows) {
         std::string line;

@@ -40,15 +40,13 @@ void fill(registry& servers, std::uint64_t n, bool weighted) {
     });
 }
 
-/// Every pick has a key of its own and, for selectors that hash addresses, an address.
+/// Every pick has a key of its own, which is an address for those that hash addresses.
 struct request {
     explicit request(std::uint64_t n)
         : address{"10." + std::to_string(n >> 16 & 255) + '.' + std::to_string(n >> 8 & 255) + '.' +
-                  std::to_string(n & 255)},
-          key{n} {}
-    [[nodiscard]] weir::pick_options options() const { return {.key = key, .key_text = address}; }
+                  std::to_string(n & 255)} {}
+    [[nodiscard]] weir::pick_options options() const { return {.key_text = address}; }
     std::string address;
-    std::uint64_t key;
 };
 
 struct evenness {
@@ -73,7 +71,8 @@ evenness at_rest(std::string_view name, std::uint64_t n, bool weighted) {
         last = lease->number;
         result.run = (std::max)(result.run, run);
         ++picks[last];
-        lease.complete(weir::outcome::success, std::chrono::milliseconds{10});
+        virtual_clock::time += std::chrono::milliseconds{10};
+        lease.complete(weir::outcome::success);
     }
     for (std::uint64_t i = 0; i < n; ++i) {
         const double share = (weighted ? static_cast<double>(1 + i % 3) : 1) / weights;

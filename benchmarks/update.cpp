@@ -113,6 +113,7 @@ int main(int argc, char** argv) {
     std::printf("\n");
     row("none", [](registry&) { return 0; });
     row("round_robin", [](registry& r) { return weir::round_robin{r}; });
+    row("round_robin, per thread", [](registry& r) { return weir::round_robin<server, weir::per_thread_cursor>{r}; });
     row("random", [](registry& r) { return weir::random{r}; });
     row("least_connections", [](registry& r) { return weir::least_connections{r}; });
     row("power_of_two", [](registry& r) { return weir::power_of_two{r}; });

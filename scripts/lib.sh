@@ -20,13 +20,14 @@ package_set() {
         # Debian 12 calls its only Boost with Beast as we need it by its number.
         examples) [ "${debian:-13}" = 12 ] && echo libboost1.81-dev || echo libboost-dev; echo libcli11-dev nlohmann-json3-dev ;;
         demo) echo curl ;;
-        bench) echo libbenchmark-dev ;;
+        bench) echo libbenchmark-dev libcli11-dev nlohmann-json3-dev ;;
         clang) echo clang-19 libc++-19-dev libc++abi-19-dev ;;
         clang16) echo clang-16 ;;
         asan) echo clang-19 libclang-rt-19-dev ;;
         format) echo clang-format-19 ;;
         tidy) echo clang-tidy-19 ;;
         planted) echo patch ;;
+        plot) echo gnuplot-nox jq ;;
         ccache) echo ccache ;;
         *) die "no package set '$1'" ;;
     esac

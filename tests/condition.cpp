@@ -8,11 +8,11 @@ using weir::conditions;
 static_assert(conditions{}.empty() && !conditions{}.exclude());
 static_assert((condition::draining | condition::ejected).has(condition::draining));
 
-TEST_CASE("every condition excludes but degraded") {
-    for (unsigned bit = 0; bit < 14; ++bit) {
+TEST_CASE("every condition excludes but degraded and half_open") {
+    for (unsigned bit = 0; bit < 15; ++bit) {
         const auto one = static_cast<condition>(1u << bit);
         INFO(weir::to_string(one));
-        CHECK(conditions{one}.exclude() == (one != condition::degraded));
+        CHECK(conditions{one}.exclude() == (one != condition::degraded && one != condition::half_open));
         CHECK(conditions{one}.has(one));
         CHECK(!conditions{one}.empty());
         CHECK(weir::to_string(one) != "unknown");
@@ -27,6 +27,7 @@ TEST_CASE("conditions are set and cleared each on its own") {
     CHECK(both.with(condition::draining) == both);
     CHECK(both.without(both).empty());
     CHECK((conditions{condition::degraded} | condition::disabled).exclude());
+    CHECK((condition::half_open | condition::ejected).exclude());
 }
 
 TEST_CASE("conditions have names") {

@@ -25,7 +25,7 @@ set_tests_properties(house/self_contained PROPERTIES TIMEOUT 600)
 # No header includes upward, and the rule itself works: on a planted tree it finds each kind of fault.
 set(floors ${CMAKE_CURRENT_SOURCE_DIR}/floors.cmake)
 add_test(NAME house/floors COMMAND ${CMAKE_COMMAND} -D include_dir=${PROJECT_SOURCE_DIR}/include -P ${floors})
-foreach(fault upward sideways unlisted foreign)
+foreach(fault upward sideways unlisted foreign umbrella)
     set(tree ${CMAKE_CURRENT_BINARY_DIR}/floors/${fault})
     file(WRITE ${tree}/weir/hash.hpp "#include <cstdint>\n")
     add_test(NAME house/floors_find_${fault} COMMAND ${CMAKE_COMMAND} -D include_dir=${tree} -P ${floors})
@@ -43,8 +43,15 @@ file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/floors/foreign/weir/random.hpp "#include 
 set_tests_properties(house/floors_find_foreign PROPERTIES
     PASS_REGULAR_EXPRESSION "weir/random.hpp includes <unistd.h>: only weir/detail/os.hpp may")
 
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/floors/umbrella/weir/weir.hpp "#include \"hashing/functions/md5.hpp\"\n")
+set_tests_properties(house/floors_find_umbrella PROPERTIES
+    PASS_REGULAR_EXPRESSION "weir/weir.hpp must not include weir/hashing/functions/md5.hpp")
+
 # The pages show only what is compiled and run.
 add_test(NAME house/docs COMMAND ${CMAKE_COMMAND} -D root=${PROJECT_SOURCE_DIR} -P ${CMAKE_CURRENT_SOURCE_DIR}/docs.cmake)
+
+# Each requirement that others' faults taught has its named tests.
+add_test(NAME house/hardening COMMAND ${CMAKE_COMMAND} -D root=${PROJECT_SOURCE_DIR} -P ${CMAKE_CURRENT_SOURCE_DIR}/hardening.cmake)
 
 # Each compile_fail/*.cpp is refused by the compiler, in the words that its `// expect:` lines give.
 separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${weir_stdlib_flag} ${CMAKE_CXX20_STANDARD_COMPILE_OPTION}")

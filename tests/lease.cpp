@@ -6,6 +6,8 @@
 
 #include <weir/select/random.hpp>
 
+#include <coroutine>
+#include <exception>
 #include <future>
 #include <stdexcept>
 #include <thread>
@@ -114,6 +116,34 @@ TEST_CASE("hardening 1: nothing stays in flight when an exception passes a lease
         }
     }
     CHECK(f.outcomes().cancelled == 10);
+}
+
+TEST_CASE("hardening 1: nothing stays in flight when a coroutine that holds a lease is destroyed, suspended") {
+    struct task {
+        struct promise_type {
+            task get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+            std::suspend_never initial_suspend() noexcept { return {}; }
+            std::suspend_always final_suspend() noexcept { return {}; }
+            void return_void() {}
+            void unhandled_exception() { std::terminate(); }
+        };
+        std::coroutine_handle<promise_type> handle;
+    };
+    fixture f;
+    const auto request = [](fixture& where) -> task {
+        auto one = where.pick_from.pick();
+        co_await std::suspend_always{};
+        one.complete(outcome::success);
+    };
+    const task finished = request(f), cancelled = request(f);
+    CHECK(f.in_flight() == 2);
+    finished.handle.resume();
+    CHECK(f.in_flight() == 1);
+    finished.handle.destroy();
+    cancelled.handle.destroy();
+    CHECK(f.in_flight() == 0);
+    CHECK(f.outcomes().success == 1);
+    CHECK(f.outcomes().cancelled == 1);
 }
 
 TEST_CASE("a lease says who, why and why not; the reason stays after completion") {

@@ -1,58 +1,11 @@
 #include <weir/weir.hpp>
 
 #include "catch.hpp"
+#include "support/counting.hpp"
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
-#if defined(__linux__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-#define WEIR_TEST_COUNTS_LOCKS
-#include <dlfcn.h>
-#include <pthread.h>
-#endif
-
-// "Takes no lock, allocates nothing", counted for each selector: every allocation and every mutex of this thread.
-
-static thread_local int allocations = 0, locks = 0;
-
-#define WEIR_TEST_NOINLINE __attribute__((noinline))
-WEIR_TEST_NOINLINE void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* p = std::malloc(size)) return p;
-    throw std::bad_alloc{};
-}
-WEIR_TEST_NOINLINE void* operator new(std::size_t size, std::align_val_t alignment) {
-    ++allocations;
-    const auto align = static_cast<std::size_t>(alignment);
-    if (void* p = std::aligned_alloc(align, (size + align - 1) / align * align)) return p;
-    throw std::bad_alloc{};
-}
-// A sanitizer brings its own of these, which would not go with our delete.
-WEIR_TEST_NOINLINE void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    ++allocations;
-    return std::malloc(size);
-}
-WEIR_TEST_NOINLINE void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-    ++allocations;
-    const auto align = static_cast<std::size_t>(alignment);
-    return std::aligned_alloc(align, (size + align - 1) / align * align);
-}
-WEIR_TEST_NOINLINE void operator delete(void* p) noexcept { std::free(p); }
-WEIR_TEST_NOINLINE void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-WEIR_TEST_NOINLINE void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-WEIR_TEST_NOINLINE void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-
-#ifdef WEIR_TEST_COUNTS_LOCKS
-extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) {
-    using function = int (*)(pthread_mutex_t*);
-    static constinit std::atomic<function> real{nullptr};  // without the guard of a static, which may take a mutex
-    if (real.load() == nullptr) real.store(reinterpret_cast<function>(dlsym(RTLD_NEXT, "pthread_mutex_lock")));
-    ++locks;
-    return real.load()(mutex);
-}
-#endif
+// "Takes no lock, allocates nothing", counted for each selector.
 
 namespace {
 
@@ -78,7 +31,7 @@ void check(const Make& make) {
         servers all;
         std::vector<weir::backend_id> ids;
         all.update([&](auto& change) {
-            for (int i = 0; i < 20; ++i)
+            for (int i = 0; i < 40; ++i)
                 ids.push_back(
                     change.add(i, {.weight = simple ? 1 : 1 + i % 3, .max_in_flight = simple ? weir::unlimited : 5}));
             if (!simple) change.set(ids[3], weir::condition::draining);
@@ -97,20 +50,41 @@ void check(const Make& make) {
 
 TEST_CASE("picks and leases allocate nothing and take no lock") {
     check([](servers& r) { return weir::round_robin{r}; });
+    check([](servers& r) { return weir::round_robin<int, weir::per_thread_cursor>{r}; });
     check([](servers& r) { return weir::random{r}; });
     check([](servers& r) { return weir::random{r, weir::selector_options{.seed = 1}}; });
     check([](servers& r) { return weir::least_connections{r}; });
+    check([](servers& r) { return weir::nginx_least_conn{r}; });
+    check([](servers& r) { return weir::haproxy_leastconn{r}; });
+    check([](servers& r) { return weir::first{r}; });
     check([](servers& r) { return weir::power_of_two{r}; });
     check([](servers& r) { return weir::p2c_peak_ewma{r}; });
     check([](servers& r) { return weir::choices{r, weir::ewma{}}; });
     check([](servers& r) { return weir::least_response_time{r}; });
     check([](servers& r) { return weir::ring_hash{r}; });
+    check([](servers& r) { return weir::nginx_hash{r}; });
+    check([](servers& r) { return weir::nginx_consistent_hash{r}; });
+    check([](servers& r) { return weir::haproxy_hash{r}; });
+    check([](servers& r) { return weir::haproxy_map{r}; });
+    check([](servers& r) { return weir::envoy_ring_hash{r}; });
+    check([](servers& r) { return weir::grpc_ring_hash{r}; });
+    check([](servers& r) { return weir::envoy_maglev{r}; });
+    check([](servers& r) { return weir::katran_maglev{r}; });
+    check([](servers& r) { return weir::maglev{r}; });
+    check([](servers& r) { return weir::rendezvous{r}; });
+    check([](servers& r) { return weir::jump{r}; });
+    check([](servers& r) { return weir::multi_probe{r}; });
+    check([](servers& r) { return weir::anchor{r}; });
+    check([](servers& r) { return weir::memento{r}; });
+    check([](servers& r) { return weir::ip_hash{r}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::ring_hash_policy{}}}; });
     check([](servers& r) { return weir::basic_selector{r, weir::bounded_load{weir::round_robin_policy{}}}; });
+    check([](servers& r) { return weir::basic_selector{r, weir::priority{weir::round_robin_policy{}}}; });
+    check([](servers& r) { return weir::basic_selector{r, weir::sticky{weir::round_robin_policy{}}}; });
     check([](servers& r) { return weir::basic_selector{r, weir::slow_start{weir::ring_hash_policy{}}}; });
     check([](servers& r) {
         const weir::basic_selector s{r, weir::slow_start{weir::round_robin_policy{}}};
-        r.add(20);  // which is warming
+        r.add(40);  // which is warming
         return s;
     });
 }

@@ -15,7 +15,7 @@ namespace weir_test {
 /// with a probability below 2 exp(-25 / 2), for any n and p.
 /// `overdispersion` is the factor by which the variance exceeds the binomial one.
 inline double five_sigma(double n, double p, double overdispersion = 1) {
-    return 5 * std::sqrt(n * p * (1 - p) * overdispersion) + 25.0 / 3 * overdispersion;
+    return 5 * std::sqrt(n * p * (std::max)(0.0, 1 - p) * overdispersion) + 25.0 / 3 * overdispersion;
 }
 
 /// The z that a standard normal variable exceeds with probability `tail`.
@@ -39,31 +39,30 @@ inline double chi_square_critical(double degrees, double alpha = 1e-9) {
 /// of random points are Dirichlet distributed, so the counts are Dirichlet-multinomial.
 inline double ring_overdispersion(double keys, double points) { return (keys + points) / (points + 1); }
 
-/// Why `counts` cannot be draws in proportion to `weights`; empty if they can. Each count is held against its own
-/// expectation, all of them against chi-square, and a weight of 0 has no draws at all.
-inline std::string unfair(std::span<const std::uint64_t> counts, std::span<const std::uint32_t> weights,
+/// Why `counts` cannot be draws of which these numbers were to be expected; empty if they can. Each count is held against
+/// its own expectation, all of them against chi-square, and where nothing is expected there are no draws at all. What was
+/// likely may have changed in between: sums of different draws vary less than those of equal ones with the same means.
+inline std::string unfair(std::span<const std::uint64_t> counts, std::span<const double> expected,
                           double overdispersion = 1) {
-    if (counts.size() != weights.size()) return "there are as many counts as weights";
+    if (counts.size() != expected.size()) return "there are as many counts as expectations";
     const auto n = static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}));
-    const auto total = static_cast<double>(std::accumulate(weights.begin(), weights.end(), std::uint64_t{0}));
     double chi = 0, rare_count = 0, rare_expected = 0;
     int cells = 0;
-    const auto add = [&](double count, double expected) {
-        chi += (count - expected) * (count - expected) / expected;
+    const auto add = [&](double count, double mean) {
+        chi += (count - mean) * (count - mean) / mean;
         ++cells;
     };
     for (std::size_t i = 0; i < counts.size(); ++i) {
-        const double p = weights[i] / total, expected = n * p;
         const auto count = static_cast<double>(counts[i]);
-        if (std::abs(count - expected) > (weights[i] == 0 ? 0 : five_sigma(n, p, overdispersion)))
+        if (std::abs(count - expected[i]) > (expected[i] > 0 ? five_sigma(n, expected[i] / n, overdispersion) : 0))
             return "backend " + std::to_string(i) + " has " + std::to_string(counts[i]) + " of " + std::to_string(n) +
-                   " picks, expected are " + std::to_string(expected);
-        if (weights[i] == 0) continue;
-        if (expected < 10) {  // chi-square is an approximation for large cells: small ones go together
+                   " picks, expected are " + std::to_string(expected[i]);
+        if (expected[i] <= 0) continue;
+        if (expected[i] < 10) {  // chi-square is an approximation for large cells: small ones go together
             rare_count += count;
-            rare_expected += expected;
+            rare_expected += expected[i];
         } else {
-            add(count, expected);
+            add(count, expected[i]);
         }
     }
     if (rare_expected > 0) add(rare_count, rare_expected);
@@ -71,6 +70,16 @@ inline std::string unfair(std::span<const std::uint64_t> counts, std::span<const
     const double critical = chi_square_critical(cells - 1);
     if (chi / overdispersion <= critical) return {};
     return "chi-square " + std::to_string(chi / overdispersion) + " exceeds " + std::to_string(critical);
+}
+
+/// The same for draws in proportion to `weights`.
+inline std::string unfair(std::span<const std::uint64_t> counts, std::span<const std::uint32_t> weights,
+                          double overdispersion = 1) {
+    const auto n = static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}));
+    const auto total = static_cast<double>(std::accumulate(weights.begin(), weights.end(), std::uint64_t{0}));
+    std::vector<double> expected;
+    for (const std::uint32_t w : weights) expected.push_back(n * (w / total));
+    return unfair(counts, std::span<const double>{expected}, overdispersion);
 }
 
 }  // namespace weir_test

@@ -45,8 +45,9 @@ void run(const options& set) {
         signals.clear(ec);  // a second signal waits for nobody
     });
     for (auto& w : all) co_spawn(w->context, tick(*w), asio::detached);
-    std::vector<std::jthread> threads;
+    std::vector<std::thread> threads;
     for (auto& w : all) threads.emplace_back([&context = w->context] { context.run(); });
+    for (auto& t : threads) t.join();
 }
 
 }  // namespace tiny_proxy

@@ -30,9 +30,10 @@ public:
         reused_ = false;
         refusal fault;
         std::vector<weir::backend_id> tried;
-        for (const auto wanted = key();; ++shared_.retried) {
-            auto lease = shared_.pick({.key = wanted, .exclude = tried});
-            if (!lease && reused_) lease = shared_.pick({.key = wanted});  // an idle connection died, perhaps no more
+        for (const auto text = key();; ++shared_.retried) {
+            auto lease = shared_.pick({.key_text = text, .exclude = tried});
+            if (!lease && reused_)
+                lease = shared_.pick({.key_text = text});  // an idle connection died, perhaps no more
             if (!lease) co_return co_await respond({fault ? fault.status : 503, to_string(lease.error())});
             tried.push_back(lease.id());
             fault = co_await try_on(lease);
@@ -104,11 +105,11 @@ private:
         co_return keep;
     }
 
-    std::optional<std::uint64_t> key() const {
-        if (shared_.set.key == "ip") return weir::hash(ip_);
-        if (shared_.set.key == "path") return weir::hash(request_.target.substr(0, request_.target.find('?')));
+    std::string_view key() const {  // the text that selectors hash; empty: none
+        if (shared_.set.key == "ip") return ip_;
+        if (shared_.set.key == "path") return std::string_view(request_.target).substr(0, request_.target.find('?'));
         const auto values = request_.values(std::string_view(shared_.set.key).substr(7));  // header:NAME
-        return values.empty() ? std::nullopt : std::optional(weir::hash(values[0]));
+        return values.empty() ? std::string_view() : values[0];
     }
 
     /// One attempt: a lease is used, and completed with what became of it. Says afterwards if another would be safe.

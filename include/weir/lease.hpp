@@ -2,8 +2,11 @@
 
 #include "detail/between.hpp"
 #include "detail/record.hpp"
+#include "registry/lease_watch.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace weir::inline WEIR_ABI {
@@ -26,14 +29,32 @@ struct picked {
 
 inline constexpr std::chrono::nanoseconds unmeasured{-1};  // measure it; any other latency below 0 stays unknown
 
-WEIR_NEVER_INLINE inline void end_metrics(const record_base& r, metric_cell* cell, outcome how,
-                                          std::chrono::nanoseconds started, std::chrono::nanoseconds latency) noexcept {
+/// Ends a lease of a record that `first`, and others after it, want to look at afterwards.
+inline void end_and_look(record_base& r, metric_cell* first, outcome how) noexcept {
+    const read_section section{*r.readers};
+    const bool stays = first->stays(r);
+    if (r.leases.end(how)) return r.dispose();
+    if (stays) look_at(r, first);
+}
+
+/// Ends a lease of a record that somebody learns from: `told` of its start, and all that there are by now.
+WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, metric_cell* all, metric_cell* told, outcome how,
+                                           std::chrono::nanoseconds started,
+                                           std::chrono::nanoseconds latency) noexcept {
     std::chrono::nanoseconds now{0};
     if (started != picked::untimed) {
         now = r.clock();
         if (latency == unmeasured) latency = between(started, now);
     }
-    for (; cell != nullptr; cell = cell->next) cell->on_end(how, latency, now, started);
+    for (; told != nullptr; told = told->next) told->on_end(how, latency, now, started);
+    lease_watch* const watch = watch_of(all);
+    while (all != nullptr && !all->looks) all = all->next;
+    if (watch != nullptr)
+        watch->end(r, all, how);
+    else if (all != nullptr)
+        end_and_look(r, all, how);
+    else if (r.leases.end(how))
+        r.dispose();
 }
 
 }  // namespace detail
@@ -70,6 +91,8 @@ public:
     [[nodiscard]] Backend* operator->() const noexcept { return &**this; }
     /// The backend's id, also after completion: to exclude it from the next attempt. An id of nobody if there was none.
     [[nodiscard]] backend_id id() const noexcept { return picked_.record != nullptr ? picked_.record->id : completed_; }
+    /// The backend's identity as the registry knows it; empty without one. Only while it holds a backend.
+    [[nodiscard]] std::string_view identity() const noexcept { return picked_.record->identity; }
     /// Why it is this backend; meaningful also after completion.
     [[nodiscard]] pick_reason reason() const noexcept { return picked_.reason; }
     /// Why there is none; `none` for a lease that has or had a backend.
@@ -93,8 +116,8 @@ private:
     WEIR_ALWAYS_INLINE void finish(outcome how, std::chrono::nanoseconds latency) noexcept {
         detail::record_base* const r = std::exchange(picked_.record, nullptr);
         if (r == nullptr) return;
-        if (picked_.metrics != nullptr) [[unlikely]]
-            detail::end_metrics(*r, picked_.metrics, how, picked_.started, latency);
+        if (auto* const metrics = r->metrics.load(std::memory_order_acquire); metrics != nullptr) [[unlikely]]
+            return detail::end_and_tell(*r, metrics, picked_.metrics, how, picked_.started, latency);
         if (r->leases.end(how)) [[unlikely]]
             r->dispose();
     }

@@ -15,6 +15,7 @@ enum class outcome : std::uint8_t {
     timeout,          ///< not answered in time
     connect_failure,  ///< never reached the backend
     cancelled,        ///< given up by the caller, or never reported: says nothing about the backend
+    gateway_failure,  ///< answered, but only by a gateway that did not get through: HTTP's 502, 503 and 504
 };
 
 /// Why there is no backend; the first that applies, in this order.
@@ -34,15 +35,16 @@ enum class pick_reason : std::uint8_t {
     panic,     ///< too few are eligible, so health is ignored: every lease of that time, see panic_options
     fallback,  ///< the rule found none within its steps: a weighted draw over all that are acceptable
     keyless,   ///< a hashing selector without a key: a random draw
-    sticky,    ///< the session's own backend (reserved: no selector does that yet)
+    sticky,    ///< the session's own backend, see the adaptor `sticky`
 };
 
-inline constexpr std::size_t outcome_count = 5;
+inline constexpr std::size_t outcome_count = 6;
 inline constexpr std::size_t pick_error_count = 5;
 inline constexpr std::size_t pick_reason_count = 7;
 
 [[nodiscard]] constexpr std::string_view to_string(outcome value) noexcept {
-    constexpr std::string_view names[outcome_count] = {"success", "failure", "timeout", "connect_failure", "cancelled"};
+    constexpr std::string_view names[outcome_count] = {"success",         "failure",   "timeout",
+                                                       "connect_failure", "cancelled", "gateway_failure"};
     return static_cast<std::size_t>(value) < outcome_count ? names[static_cast<std::size_t>(value)] : "unknown";
 }
 

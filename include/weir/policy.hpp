@@ -2,6 +2,7 @@
 
 #include "hash.hpp"
 #include "load/metric.hpp"
+#include "selector/counters.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -19,6 +20,7 @@ struct pick_options {
     std::string_view key_text = {};                    ///< the key as text, for dialects that hash it; empty: no key
     std::span<const backend_id> exclude = {};          ///< never these: an array or vector, or {&id, 1} for one
     std::optional<std::chrono::nanoseconds> now = {};  ///< since the epoch of the registry's clock; saves reading it
+    std::string_view session = {};                     ///< the token that the client brings, for the adaptor `sticky`
 };
 
 namespace detail {
@@ -30,8 +32,9 @@ class query {
 public:
     /// Made by selectors. Without `now` the clock is read when a policy asks.
     query(const pick_options& options, std::atomic<std::uint64_t>* seeded, detail::clock_function clock,
-          std::chrono::nanoseconds now = (std::chrono::nanoseconds::min)()) noexcept
-        : options_{options}, seeded_{seeded}, clock_{clock}, now_{now} {}
+          std::chrono::nanoseconds now = (std::chrono::nanoseconds::min)(),
+          std::uint32_t stripe = detail::own_stripes) noexcept
+        : options_{options}, seeded_{seeded}, clock_{clock}, now_{now}, stripe_{stripe} {}
 
     [[nodiscard]] bool has_key() const noexcept { return options_.key.has_value() || !options_.key_text.empty(); }
     /// The key; without one, the hash of its text.
@@ -56,22 +59,32 @@ public:
     }
     [[nodiscard]] const pick_options& options() const noexcept { return options_; }
 
+    /// Below `detail::own_stripes` a number that no other thread has while this pick runs; else one of those that share.
+    [[nodiscard]] std::uint32_t stripe() const noexcept { return stripe_; }
+
 private:
     const pick_options& options_;
     std::atomic<std::uint64_t>* seeded_;
     detail::clock_function clock_;
     std::chrono::nanoseconds now_;
+    std::uint32_t stripe_;
 };
 
-/// What a policy answers: an index of the view, or nobody.
+/// What a policy answers: an index of the view, nobody, or that the pick is refused.
 struct choice {
     static constexpr std::uint32_t nobody = ~std::uint32_t{0};
+    static constexpr std::uint32_t refused_index = nobody - 1;
 
     std::uint32_t index = nobody;
     pick_reason reason = pick_reason::chosen;
     std::uint32_t bound = unlimited;  ///< the backend's leases, this one counted, must not exceed it
 
-    [[nodiscard]] explicit constexpr operator bool() const noexcept { return index != nobody; }
+    /// For a policy with bounds of its own: all that may be chosen are at theirs. Where `nobody` leads to a draw over all,
+    /// which knows no bounds, this ends in `overloaded`.
+    [[nodiscard]] static constexpr choice refused() noexcept { return {.index = refused_index}; }
+    [[nodiscard]] constexpr bool is_refused() const noexcept { return index == refused_index; }
+
+    [[nodiscard]] explicit constexpr operator bool() const noexcept { return index < refused_index; }
 };
 
 /// What a policy built for the previous snapshot, when it builds the next.
@@ -96,6 +109,12 @@ public:
     bool operator()(std::uint32_t index) const noexcept {
         return view_.is_eligible(index) && !excluded(index) &&
                (!view_.limited() || view_.in_flight(index) < view_.limit(index));
+    }
+    /// A session may also stay on a backend that is draining; all else holds.
+    [[nodiscard]] bool for_session(std::uint32_t index) const noexcept {
+        return view_.is_member(index) && view_.weight(index) > 0 &&
+               !view_.conditions(index).without(condition::draining).exclude() && !excluded(index) &&
+               view_.in_flight(index) < view_.limit(index);
     }
     [[nodiscard]] bool excluded(std::uint32_t index) const noexcept {
         for (const backend_id id : exclude_)
@@ -152,9 +171,9 @@ concept chooses_noexcept = requires(const P& p, const view& v, const typename P:
 /// the first table. `choose` runs in many threads at once; it is bounded, takes no lock and allocates nothing. It must
 /// choose only what `accept` accepts: eligible, not excluded, below its limit, and whatever adaptors add. A policy that
 /// gives up returns nobody; a naive one that returns what is not acceptable is overruled. Either way a weighted draw
-/// over all that are acceptable decides.
+/// over all that are acceptable decides. One that must not be overruled returns `choice::refused()`.
 ///
-/// Models: round_robin_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
+/// Models: rotation_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
 /// adaptor bounded_load.
 template <class P>
 concept policy = std::copyable<P> && detail::has_table<P> && detail::has_state<P> && detail::can_make_state<P> &&
@@ -167,6 +186,14 @@ namespace detail {
 template <class P>
 inline constexpr bool reads_clock = [] {
     if constexpr (requires { P::timed; }) return bool{P::timed};
+    return false;
+}();
+
+/// A policy that may keep a session on a draining backend says so by `static constexpr bool keeps_sessions`: it is asked
+/// even where nobody is eligible, and a choice for pick_reason::sticky may be one that drains.
+template <class P>
+inline constexpr bool keeps_sessions = [] {
+    if constexpr (requires { P::keeps_sessions; }) return bool{P::keeps_sessions};
     return false;
 }();
 

@@ -3,6 +3,7 @@
 #include "detail/record.hpp"
 #include "panic.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -52,6 +53,8 @@ public:
     [[nodiscard]] bool is_eligible(std::uint32_t index) const noexcept {
         return index < slots_ && ((bits_[index / 64] >> (index % 64)) & 1) != 0;
     }
+    /// The same for 64 indices at once, from a multiple of 64 on: a bit for each.
+    [[nodiscard]] std::uint64_t eligible_from(std::uint32_t first) const noexcept { return bits_[first / 64]; }
     /// Every slot holds an eligible backend: whatever index a policy returns may be chosen.
     [[nodiscard]] bool all_eligible() const noexcept { return eligible_.size() == slots_; }
     /// The eligible ones all have the same weight.
@@ -60,8 +63,15 @@ public:
     [[nodiscard]] std::uint64_t total_weight() const noexcept { return total_weight_; }
 
     [[nodiscard]] std::uint32_t weight(std::uint32_t index) const noexcept { return weights_[index]; }
-    [[nodiscard]] std::uint32_t limit(std::uint32_t index) const noexcept { return roster_->limits[index]; }
-    [[nodiscard]] bool limited() const noexcept { return roster_->limited != 0; }
+    /// Leases at once: `max_in_flight`, or what a trial leaves of it.
+    [[nodiscard]] std::uint32_t limit(std::uint32_t index) const noexcept {
+        const std::uint32_t own = roster_->limits[index];
+        if (!conditions_[index].has(condition::half_open)) return own;
+        return (std::min)(own, records_[index]->half_open_limit.load(std::memory_order_relaxed));
+    }
+    [[nodiscard]] std::uint32_t max_in_flight(std::uint32_t index) const noexcept { return roster_->limits[index]; }
+    /// Some of the eligible may have a limit; if not, all are unlimited.
+    [[nodiscard]] bool limited() const noexcept { return limited_; }
     [[nodiscard]] std::uint32_t priority(std::uint32_t index) const noexcept { return roster_->priorities[index]; }
     [[nodiscard]] std::string_view zone(std::uint32_t index) const noexcept {
         return roster_->zone_names[roster_->zones[index]];
@@ -100,12 +110,16 @@ public:
         return *records_[index];
     }
 
+    /// Some of the members only, see view_part: what is counted over the whole registry does not fit.
+    [[nodiscard]] bool is_part() const noexcept { return part_; }
+
     /// Made by the registry.
     view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version,
-         const panic_options& panic = {})
+         const panic_options& panic = {}, bool part = false)
         : roster_{std::move(roster)}, records_{roster_->records.data()}, weights_{roster_->weights.data()},
           conditions_{std::move(conditions)}, panic_{panic}, version_{version},
-          slots_{static_cast<std::uint32_t>(roster_->records.size())}, bits_((roster_->records.size() + 63) / 64) {
+          slots_{static_cast<std::uint32_t>(roster_->records.size())}, limited_{roster_->limited != 0}, part_{part},
+          bits_((roster_->records.size() + 63) / 64) {
         in_panic_ = panic_.threshold_percent > 0 && too_few();
         if (in_panic_ && panic_.fail_closed) return;
         const weir::conditions ignored = in_panic_ ? detail::of_health : weir::conditions{};
@@ -116,6 +130,7 @@ public:
             eligible_.push_back(i);
             bits_[i / 64] |= std::uint64_t{1} << (i % 64);
             total_weight_ += roster_->weights[i];
+            limited_ = limited_ || conditions_[i].has(condition::half_open);
             equal_weights_ = equal_weights_ && roster_->weights[i] == roster_->weights[eligible_.front()];
         }
     }
@@ -144,6 +159,8 @@ private:
     std::uint64_t total_weight_ = 0;
     std::uint32_t slots_;
     bool equal_weights_ = true;
+    bool limited_;
+    bool part_;
     std::vector<std::uint32_t> eligible_;
     std::vector<std::uint64_t> bits_;
 };

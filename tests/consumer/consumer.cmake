@@ -10,6 +10,9 @@ set(projects find_package find_package_3.18 wrong_version add_subdirectory fetch
 if(TARGET Boost::headers)
     list(APPEND projects asio)
 endif()
+if(WEIR_HAS_NETTLE)
+    list(APPEND projects md5)
+endif()
 foreach(project IN LISTS projects)
     add_test(NAME consumer/${project} COMMAND ${CMAKE_COMMAND}
         -D project=${CMAKE_CURRENT_SOURCE_DIR}/consumer/${project}

@@ -44,6 +44,37 @@ TEST_CASE("hardening 1: in flight is 0 at rest, and counts up and down by one") 
     CHECK(as_text(word.counts()) == "1 1 0 0 0");
 }
 
+TEST_CASE("a bound is never exceeded, not even for a moment, and what is free below it is found") {
+    lease_word word;
+    CHECK_FALSE(word.start_below(0));
+    CHECK(word.start_below(2));
+    CHECK(word.start_below(2));
+    CHECK_FALSE(word.start_below(2));
+    CHECK_FALSE(word.end(outcome::success));
+    CHECK(word.start_below(2));
+    CHECK_FALSE(word.end(outcome::success));
+    CHECK_FALSE(word.end(outcome::success));
+    CHECK(word.in_flight() == 0);
+
+    std::atomic<int> started{0}, over{0}, workers{3};
+    const auto work = [&] {
+        for (int i = 0; i < 50'000; ++i) {
+            if (!word.start_below(2)) continue;
+            started.fetch_add(1);
+            (void)word.end(outcome::cancelled);
+        }
+        workers.fetch_sub(1);
+    };
+    std::thread a{work}, b{work}, c{work};
+    while (workers.load() > 0) over.fetch_add(word.in_flight() > 2 ? 1 : 0);
+    a.join();
+    b.join();
+    c.join();
+    CHECK(over == 0);
+    CHECK(word.in_flight() == 0);
+    CHECK(word.counts().cancelled == static_cast<std::uint64_t>(started.load()));
+}
+
 TEST_CASE("the last to let go is told so, be it the registry or a lease") {
     lease_word by_registry;
     CHECK(by_registry.unpin());

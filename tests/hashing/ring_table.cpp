@@ -2,6 +2,7 @@
 
 #include "catch.hpp"
 #include "statistics.hpp"
+#include "support/members.hpp"
 
 #include <weir/random.hpp>
 
@@ -11,23 +12,11 @@
 
 using weir::hash_member;
 using weir::ring_table;
+using pool = weir_test::named;
 
 namespace {
 
-struct pool {
-    std::vector<std::string> names;
-    std::vector<std::uint32_t> weights;
-
-    explicit pool(std::vector<std::uint32_t> w, const std::string& prefix = "10.0.0.") : weights{std::move(w)} {
-        for (std::size_t i = 0; i < weights.size(); ++i) names.push_back(prefix + std::to_string(i) + ":80");
-    }
-    [[nodiscard]] std::vector<hash_member> members() const {
-        std::vector<hash_member> all;
-        for (std::uint32_t i = 0; i < names.size(); ++i) all.push_back({names[i], weights[i], i});
-        return all;
-    }
-    [[nodiscard]] ring_table ring(const ring_table::options& o = {}) const { return ring_table{members(), o}; }
-};
+ring_table ring_of(const pool& p, const ring_table::options& o = {}) { return p.make<ring_table>(o); }
 
 /// The ring by the book: a map from points to members, and the next one at or after the key.
 std::map<std::uint64_t, std::uint32_t> by_the_book(const pool& p, const ring_table::options& o = {}) {
@@ -63,7 +52,7 @@ TEST_CASE("find gives what a map of the points gives, between the points, on the
          {std::vector<std::uint32_t>{1}, {1, 1}, {3, 0, 1, 7}, std::vector<std::uint32_t>(60, 1)}) {
         for (const ring_table::options& o : {ring_table::options{}, {1, 0}, {17, 99}}) {
             const pool p{weights};
-            const auto ring = p.ring(o);
+            const auto ring = ring_of(p, o);
             const auto book = by_the_book(p, o);
             CHECK(ring.size() == book.size());
             int different = 0;
@@ -82,7 +71,7 @@ TEST_CASE("find gives what a map of the points gives, between the points, on the
 TEST_CASE("walk gives the points' members in order from the key on, none twice in a row") {
     const pool p{{1, 2, 0, 3}};
     const ring_table::options o{5, 0};
-    const auto ring = p.ring(o);
+    const auto ring = ring_of(p, o);
     const auto book = by_the_book(p, o);
     for (std::uint64_t key = 0; key < 300; ++key) {
         std::vector<std::uint32_t> expected;
@@ -105,7 +94,7 @@ TEST_CASE("walk gives the points' members in order from the key on, none twice i
 }
 
 TEST_CASE("a walk around a single member ends") {
-    const auto ring = pool{{1}}.ring();
+    const auto ring = ring_of(pool{{1}});
     int calls = 0;
     CHECK(ring.walk(1, 16, [&](std::uint32_t) { return ++calls, false; }) == 16);
     CHECK(calls == 16);
@@ -114,11 +103,11 @@ TEST_CASE("a walk around a single member ends") {
 
 TEST_CASE("losing a member moves exactly its keys, and they come back") {
     pool p{{1, 2, 1, 5, 1}};
-    const auto before = p.ring();
+    const auto before = ring_of(p);
     for (std::size_t lost = 0; lost < p.weights.size(); ++lost) {
         pool less = p;
         less.weights[lost] = 0;
-        const auto after = less.ring();
+        const auto after = ring_of(less);
         int strays = 0, moved = 0;
         for (std::uint64_t key = 0; key < 5000; ++key) {
             const bool its_own = before.find(key) == lost;
@@ -141,7 +130,7 @@ TEST_CASE("raising a weight moves keys only towards that member") {
     const pool p{{2, 2, 2}};
     pool more = p;
     more.weights[1] = 5;
-    const auto before = p.ring(), after = more.ring();
+    const auto before = ring_of(p), after = ring_of(more);
     int gained = 0, strays = 0;
     for (std::uint64_t key = 0; key < 5000; ++key) {
         if (before.find(key) == after.find(key)) continue;
@@ -155,7 +144,7 @@ TEST_CASE("raising a weight moves keys only towards that member") {
 TEST_CASE("the mapping depends on identities and weights alone, not on the order or the indices") {
     static_assert(ring_table::history_free);
     const pool p{{1, 2, 3, 1, 1, 0, 4}};
-    const auto ring = p.ring();
+    const auto ring = ring_of(p);
     weir::generator random{1};
     for (int round = 0; round < 10; ++round) {
         auto shuffled = p.members();
@@ -194,7 +183,7 @@ TEST_CASE("keys spread in proportion to weight, as evenly as random points do") 
         constexpr std::uint64_t sets = 20, keys = 3000;
         std::vector<std::uint64_t> counts(weights.size());
         for (std::uint64_t set = 0; set < sets; ++set) {
-            const auto ring = pool{weights, "set" + std::to_string(set) + '-'}.ring();
+            const auto ring = ring_of(pool{weights, "set" + std::to_string(set) + '-'});
             for (std::uint64_t key = 0; key < keys; ++key) ++counts[ring.find(key)];
         }
         const double points = 160.0 * std::accumulate(weights.begin(), weights.end(), 0.0);
@@ -204,7 +193,7 @@ TEST_CASE("keys spread in proportion to weight, as evenly as random points do") 
 
 TEST_CASE("the fullest of 100 members has about 1.26 times the mean") {
     // The relative spread of one share is 1 / sqrt(160): the largest of 100 lies between 1 and 5 of them above the mean.
-    const auto ring = pool{std::vector<std::uint32_t>(100, 1)}.ring();
+    const auto ring = ring_of(weir_test::equal(100));
     std::vector<double> counts(100);
     for (std::uint64_t key = 0; key < 1'000'000; ++key) ++counts[ring.find(key)];
     const double fullest = *std::max_element(counts.begin(), counts.end()) / 10'000;
@@ -215,29 +204,75 @@ TEST_CASE("the fullest of 100 members has about 1.26 times the mean") {
 TEST_CASE("hardening 5: too many points are refused with the bound, before any memory is taken") {
     constexpr auto most = ~std::uint32_t{0};
     CHECK_THROWS_WITH(
-        (pool{{most, most, most}}.ring()),
+        ring_of(pool{{most, most, most}}),
         "weir: ring_table: weights of 12884901885 in all times 160 points are more than 16777216 points; use "
         "smaller weights");
-    CHECK_THROWS_AS((pool{{104858}}.ring()), std::invalid_argument);
-    CHECK(pool{{5}}.ring({3'355'443, 0}).size() == 16'777'215);
-    CHECK_THROWS_AS((pool{{5}}.ring({3'355'444, 0})), std::invalid_argument);
-    CHECK_THROWS_AS((pool{{most}}.ring({most, 0})), std::invalid_argument);
-    CHECK_THROWS_WITH((pool{{1}}.ring({0, 0})), "weir: ring_table: points_per_weight 0 is not above 0");
+    CHECK_THROWS_AS(ring_of(pool{{104858}}), std::invalid_argument);
+    CHECK(ring_of(pool{{5}}, {3'355'443, 0}).size() == 16'777'215);
+    CHECK_THROWS_AS(ring_of(pool{{5}}, {3'355'444, 0}), std::invalid_argument);
+    CHECK_THROWS_AS(ring_of(pool{{most}}, {most, 0}), std::invalid_argument);
+    CHECK_THROWS_WITH(ring_of(pool{{1}}, {0, 0}), "weir: ring_table: points_per_weight 0 is not above 0");
 }
 
 TEST_CASE("without weights a ring is empty") {
     CHECK(ring_table{}.empty());
-    CHECK(pool{{}}.ring().empty());
-    CHECK(pool{{0, 0}}.ring().empty());
-    CHECK_FALSE(pool{{0, 1}}.ring().empty());
+    CHECK(ring_of(pool{{}}).empty());
+    CHECK(ring_of(pool{{0, 0}}).empty());
+    CHECK_FALSE(ring_of(pool{{0, 1}}).empty());
 }
 
 TEST_CASE("a seed makes another mapping") {
     const pool p{{1, 1, 1, 1}};
-    const auto plain = p.ring(), seeded = p.ring({160, 1});
+    const auto plain = ring_of(p), seeded = ring_of(p, {160, 1});
     int different = 0;
     for (std::uint64_t key = 0; key < 1000; ++key) different += plain.find(key) != seeded.find(key) ? 1 : 0;
     CHECK(different > 500);  // three of four would differ if the two were independent
+}
+
+TEST_CASE("an index that is too large or comes twice is refused") {
+    CHECK_THROWS_WITH((ring_table{std::vector<hash_member>{{"a", 1, 1u << 24}}, {}}),
+                      "weir: ring_table: an index of 16777216 is not below 16777216; indices number the members");
+    CHECK_THROWS_WITH((ring_table{std::vector<hash_member>{{"a", 1, 3}, {"b", 1, 3}}, {}}),
+                      "weir: ring_table: the index 3 comes twice");
+    const auto ring = ring_of(pool{{1, 1}});
+    CHECK_THROWS_AS((ring_table{ring, std::vector<hash_member>{{"a", 1, 3}, {"b", 1, 3}}}), std::invalid_argument);
+    CHECK_THROWS_AS((ring_table{ring, std::vector<hash_member>{{"a", 104'858, 3}}}), std::invalid_argument);
+}
+
+TEST_CASE("a ring made of its predecessor is the ring made anew, through any changes") {
+    weir::generator random{5};
+    for (const ring_table::options& o : {ring_table::options{}, {1, 7}, {12, 0}}) {
+        // By index: a name, or none, and a weight. Slots are emptied and filled with others, as a registry does.
+        std::vector<std::pair<std::string, std::uint32_t>> slots(40);
+        ring_table followed{{}, o};
+        for (int round = 0; round < 300; ++round) {
+            const std::uint64_t changes = round % 50 == 0 ? 20 : random.below(4);
+            for (std::uint64_t i = 0; i < changes; ++i) {
+                auto& [name, weight] = slots[random.below(slots.size())];
+                if (random.below(3) == 0) name = name.empty() ? "n" + std::to_string(random.below(1000)) : "";
+                weight = static_cast<std::uint32_t>(random.below(4));
+            }
+            std::vector<hash_member> members;
+            for (std::uint32_t i = 0; i < slots.size(); ++i)
+                if (!slots[i].first.empty()) members.push_back({slots[i].first, slots[i].second, i});
+            std::shuffle(members.begin(), members.end(), random);
+            followed = ring_table{followed, members};
+            const ring_table anew{members, o};
+            REQUIRE(followed.size() == anew.size());
+            if (anew.empty()) continue;
+            std::vector<std::uint32_t> order, expected;
+            const auto key = random();
+            followed.walk(key, 600, [&](std::uint32_t i) { return order.push_back(i), false; });
+            anew.walk(key, 600, [&](std::uint32_t i) { return expected.push_back(i), false; });
+            REQUIRE(order == expected);
+            int different = 0;
+            for (int i = 0; i < 300; ++i) {
+                const auto some = random();
+                different += followed.find(some) != anew.find(some) ? 1 : 0;
+            }
+            REQUIRE(different == 0);
+        }
+    }
 }
 
 static_assert(noexcept(std::declval<const ring_table&>().find(0)));

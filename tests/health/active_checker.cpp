@@ -313,7 +313,7 @@ TEST_CASE("what somebody else did to failed_check lasts until the next result") 
 TEST_CASE("every member is probed, whatever its conditions and its weight") {
     registry r;
     std::vector<backend_id> ids;
-    for (unsigned bit = 0; bit < 14; ++bit) {
+    for (unsigned bit = 0; bit < 15; ++bit) {
         ids.push_back(r.add("b" + std::to_string(bit)));
         r.set(ids.back(), static_cast<condition>(1u << bit));
     }

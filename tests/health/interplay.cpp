@@ -52,8 +52,8 @@ struct scene {
     [[nodiscard]] conditions has() const { return registry.inspect(id)->conditions; }
 };
 
-constexpr condition all[] = {condition::failed_check, condition::unreachable, condition::ejected, condition::draining,
-                             condition::disabled,     condition::degraded,    condition::user_1};
+constexpr condition all[] = {condition::failed_check, condition::unreachable, condition::ejected,   condition::draining,
+                             condition::disabled,     condition::degraded,    condition::half_open, condition::user_1};
 
 struct event {
     std::string name;
@@ -229,8 +229,8 @@ TEST_CASE(
     weir::panic_options panic;
     nanoseconds now{1'000'000'000};
     std::map<backend_id, nanoseconds> probe_by;  // the latest moment for the next start
-    std::uint64_t wrong = 0, late = 0, probes = 0, reports = 0, jumps = 0, deaths = 0, silent = 0, picks = 0,
-                  panics = 0;
+    std::uint64_t wrong = 0, late = 0, probes = 0, reports = 0, jumps = 0, deaths = 0, silent = 0, overdue = 0,
+                  picks = 0, panics = 0;
 
     const auto count = [&](bool fault) { wrong += fault ? 1 : 0; };
     const auto some = [&](const auto& from) { return from[random.below(from.size())]; };
@@ -280,7 +280,8 @@ TEST_CASE(
     };
     const auto report = [&] {
         if (answers.empty()) return;
-        const auto at = random.below(answers.size());
+        // Mostly the latest probe's, which is still waited for; now and then an old one's.
+        const auto at = random.below(4) == 0 ? random.below(answers.size()) : answers.size() - 1;
         const probe p = answers[at];
         if (random.below(8) != 0) {  // now and then once more later
             answers[at] = answers.back();
@@ -292,6 +293,7 @@ TEST_CASE(
         const bool counts = m != nullptr && m->out && m->out->number == p.number;
         if (!counts) return count(waits);
         const bool good = passed && now < m->out->deadline;
+        overdue += passed && !good ? 1 : 0;
         m->out.reset();
         m->result(good, rise, fall);
         m->reached = m->reached || (good && m->unreachable_at_start);
@@ -396,10 +398,11 @@ TEST_CASE(
         case 10:
         case 11: end(); break;
         case 12:
-        case 13: report(); break;
+        case 13:
+        case 14: report(); break;
         default:
             now += nanoseconds{static_cast<std::int64_t>(random.below(30'000))};
-            if (random.below(4) == 0) sweep();
+            if (random.below(8) == 0) sweep();
             break;
         }
         if (ever.size() > 30) ever.erase(ever.begin(), ever.begin() + 10);
@@ -423,9 +426,11 @@ TEST_CASE(
     }
     CHECK(wrong == 0);
     CHECK(late == 0);
-    WARN(steps << " steps: " << probes << " probes, " << reports << " reports, " << silent << " never, " << picks
-               << " picks, " << panics << " in panic, " << deaths << " removals, " << jumps << " jumps of the clock");
+    WARN(steps << " steps: " << probes << " probes, " << reports << " reports, " << silent << " never and " << overdue
+               << " too late, " << picks << " picks, " << panics << " in panic, " << deaths << " removals, " << jumps
+               << " jumps of the clock");
     CHECK(probes > steps / 200);
+    CHECK(reports > steps / 200);
     CHECK(silent > steps / 200);
     CHECK(picks > steps / 40);
     leases.clear();

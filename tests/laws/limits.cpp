@@ -11,3 +11,4 @@ TEST_CASE("law 2: panic, where asked for, ignores health and nothing else, and t
 TEST_CASE("law 2, hardening 1: limits hold at every moment, and nothing is in flight at rest") {
     each(limits_hold_under_two_threads);
 }
+TEST_CASE("law 2: whoever is refused is told of room") { each(whoever_is_refused_is_told_of_room); }

@@ -1,12 +1,13 @@
 #include <weir/select/consistent_hash.hpp>
 
 #include "catch.hpp"
+#include "statistics.hpp"
 #include "support/backends.hpp"
 
-#include <weir/select/random.hpp>
+#include <weir/weir.hpp>
 
 #include <algorithm>
-#include <set>
+#include <tuple>
 
 using weir::pick_reason;
 using weir_test::nameless;
@@ -18,15 +19,20 @@ struct counting_table {
     using options = weir::ring_table::options;
     static constexpr bool history_free = true;
     static inline int built = 0;
+    static inline std::uint32_t most_steps = 0;
     weir::ring_table ring;
     counting_table(std::span<const weir::hash_member> members, const options& o) : ring{members, o} { ++built; }
     [[nodiscard]] bool empty() const noexcept { return ring.empty(); }
     [[nodiscard]] std::uint32_t find(std::uint64_t key) const noexcept { return ring.find(key); }
     template <class Accept>
     std::uint32_t walk(std::uint64_t key, std::uint32_t steps, Accept&& accept) const noexcept {
+        most_steps = steps;
         return ring.walk(key, steps, accept);
     }
 };
+
+using every_table = std::tuple<weir::ring_table, weir::maglev_table, weir::rendezvous_table, weir::multi_probe_table,
+                               weir::jump_table, weir::anchor_table, weir::memento_table>;
 
 }  // namespace
 
@@ -87,18 +93,63 @@ TEST_CASE("an excluded home is passed over in the key's own order, and the reaso
     }
 }
 
-TEST_CASE("fallbacks of one lost backend's keys spread over the others") {
+TEMPLATE_LIST_TEST_CASE("fallbacks of one lost backend's keys spread over the others, and all come back", "",
+                        every_table) {
     weir::registry<std::string> r;
     std::vector<weir::backend_id> ids;
-    for (int i = 0; i < 10; ++i) ids.push_back(r.add("b" + std::to_string(i)));
-    const weir::ring_hash hash{r};
-    std::vector<std::uint64_t> orphans;
-    for (std::uint64_t key = 0; key < 5000; ++key)
-        if (hash.pick({.key = key}).id() == ids[4]) orphans.push_back(key);
+    for (int i = 0; i < 10; ++i) ids.push_back(r.add("b" + std::to_string(i), {.weight = 3}));
+    const weir::consistent_hash<std::string, TestType> hash{r};
+    std::vector<std::uint32_t> homes;
+    for (std::uint64_t key = 0; key < 5000; ++key) homes.push_back(hash.pick({.key = key}).id().slot);
     r.set(ids[4], weir::condition::failed_check);
-    std::set<std::uint32_t> heirs;
-    for (const auto key : orphans) heirs.insert(hash.pick({.key = key}).id().slot);
-    CHECK(heirs.size() == 9);
+    std::vector<int> heirs(10);
+    int strays = 0;
+    for (std::uint64_t key = 0; key < 5000; ++key) {
+        const auto lease = hash.pick({.key = key});
+        const bool orphan = homes[key] == ids[4].slot;
+        if (orphan) ++heirs[lease.id().slot];
+        strays += !orphan && lease.id().slot != homes[key] ? 1 : 0;
+        strays += lease.reason() != (orphan ? pick_reason::rerouted : pick_reason::chosen) ? 1 : 0;
+    }
+    CHECK(strays == 0);
+    CHECK(std::count_if(heirs.begin(), heirs.end(), [](int n) { return n > 0; }) == 9);
+    r.clear(ids[4], weir::condition::failed_check);
+    for (std::uint64_t key = 0; key < 5000; ++key) strays += hash.pick({.key = key}).id().slot != homes[key] ? 1 : 0;
+    CHECK(strays == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("with nearly all down the key's own order ends after 16 steps, and a draw by the key decides",
+                        "", every_table) {
+    weir::registry<std::string> r;
+    std::vector<weir::backend_id> ids;
+    r.update([&](auto& change) {
+        for (int i = 0; i < 300; ++i) ids.push_back(change.add("b" + std::to_string(i)));
+        for (std::size_t i = 3; i < ids.size(); ++i) change.set(ids[i], weir::condition::unreachable);
+    });
+    const weir::consistent_hash<std::string, TestType> hash{r};
+    std::vector<std::uint64_t> counts(3);
+    int fallbacks = 0, changed = 0;
+    for (std::uint64_t key = 0; key < 3000; ++key) {
+        const auto lease = hash.pick({.key = key});
+        REQUIRE(lease.id().slot < 3);
+        ++counts[lease.id().slot];
+        fallbacks += lease.reason() == pick_reason::fallback ? 1 : 0;
+        changed += hash.pick({.key = key}).id() != lease.id() ? 1 : 0;
+    }
+    CHECK(changed == 0);
+    // 16 steps find one of 3 among 300 in one case of seven.
+    CHECK(fallbacks > 2000);
+    CHECK(fallbacks < 3000);
+    CHECK(weir_test::unfair(counts, std::vector<std::uint32_t>(3, 1), 2) == "");
+}
+
+TEST_CASE("a walk has 16 steps") {
+    weir::registry<std::string> r;
+    const auto a = r.add("a");
+    r.add("b");
+    const weir::consistent_hash<std::string, counting_table> hash{r};
+    (void)hash.pick({.key = 1, .exclude = {&a, 1}});
+    CHECK(counting_table::most_steps == 16);
 }
 
 TEST_CASE("health flapping rebuilds nothing; membership and weights do") {

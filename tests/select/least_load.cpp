@@ -2,11 +2,51 @@
 
 #include "catch.hpp"
 #include "statistics.hpp"
+#include "support/length.hpp"
 #include "support/manual_clock.hpp"
 
 #include <weir/load/peak_ewma.hpp>
+#include <weir/select/random.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <thread>
 
 using weir_test::unfair;
+
+static_assert(std::same_as<weir::weighted_least_connections<int>, weir::least_connections<int>>);
+
+namespace {
+
+/// Whether `chosen` has the least in flight / weight of all that may be chosen, by looking at all of them.
+bool least_of_all(const weir::registry_base<int>& r, weir::backend_id chosen,
+                  const std::vector<weir::backend_id>& exclude = {}) {
+    const weir::view& v = *r.hub()->seen();  // nobody updates meanwhile
+    const auto acceptable = [&](std::uint32_t i) {
+        return v.in_flight(i) < v.limit(i) && std::find(exclude.begin(), exclude.end(), v.id(i)) == exclude.end();
+    };
+    if (!v.is_eligible(chosen.slot) || v.id(chosen.slot) != chosen || !acceptable(chosen.slot)) return false;
+    return std::none_of(v.eligible().begin(), v.eligible().end(), [&](std::uint32_t i) {
+        return acceptable(i) && std::uint64_t{v.in_flight(i)} * v.weight(chosen.slot) <
+                                    std::uint64_t{v.in_flight(chosen.slot)} * v.weight(i);
+    });
+}
+
+/// Picks by `choose`, which changes nothing, and asks whether it was right.
+bool chooses_the_least(const weir::registry_base<int>& r, const weir::least_connections<int>& least,
+                       const std::vector<weir::backend_id>& exclude = {}) {
+    weir::backend_id chosen;
+    const auto error = least.choose({.exclude = exclude}, [&](int& number) {
+        const weir::view& v = *r.hub()->seen();
+        for (std::uint32_t i = 0; i < v.slots(); ++i)
+            if (v.is_member(i) && static_cast<weir::detail::record<int>&>(v.record(i)).backend == number)
+                chosen = v.id(i);
+    });
+    return error == weir::pick_error::none && least_of_all(r, chosen, exclude);
+}
+
+}  // namespace
 
 TEST_CASE("the least loaded of all is chosen, by load / weight") {
     weir::registry<int> r;
@@ -88,4 +128,224 @@ TEST_CASE("latency decides among the idle, and the queue among the fast") {
     }
     held.push_back(least.pick());  // 10 ms x 4 against 35 ms x 1
     CHECK(held.back().id() == slow);
+}
+
+TEST_CASE("in pools of any size, whatever happens to them, the choice is that of a literal scan") {
+    for (const std::size_t n : {5u, 31u, 32u, 33u, 200u}) {
+        for (const std::uint32_t weights : {1u, 3u, 40u}) {
+            INFO(n << " backends, " << weights << " weights");
+            weir::registry<int> r;
+            weir::generator random{n + weights};
+            const weir::random other{r, weir::selector_options{.seed = 1}};
+            std::vector<weir::backend_id> ids;
+            int number = 0;
+            const auto options = [&] {
+                return weir::backend_options{.weight = random.below(20) == 0 ? 0 : 1 + random.below(weights),
+                                             .max_in_flight = random.below(4) == 0
+                                                                  ? 1 + static_cast<std::uint32_t>(random.below(3))
+                                                                  : weir::unlimited};
+            };
+            for (std::size_t i = 0; i < n; ++i) ids.push_back(r.add(number++, options()));
+            std::deque<weir::lease<int>> held;
+            for (std::size_t i = 0; i < n; ++i) held.push_back(other.pick());  // older than the index
+            const weir::least_connections least{r, {.seed = 2}};
+            int wrong = 0, picked = 0;
+            for (int i = 0; i < 3000; ++i) {
+                const auto at = random.below(ids.size());
+                switch (random.below(24)) {
+                case 0: r.set(ids[at], weir::condition::failed_check); break;
+                case 1:
+                case 2: r.clear(ids[at], weir::condition::failed_check); break;
+                case 3: r.set_weight(ids[at], 1 + random.below(weights)); break;
+                case 4:
+                    r.remove(ids[at]);  // its leases live on, and count for nobody
+                    ids[at] = r.add(number++, options());
+                    break;
+                case 5: ids.push_back(r.add(number++, options())); break;
+                case 6:
+                    if (ids.size() > 3) {
+                        r.remove(ids[at]);
+                        ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(at));
+                    }
+                    break;
+                default: break;
+                }
+                if (random.below(3) == 0) held.push_back(other.pick());
+                while (held.size() > random.below(4 * n)) {
+                    std::swap(held.front(), held[random.below(held.size())]);
+                    held.pop_front();
+                }
+                std::vector<weir::backend_id> exclude;
+                while (random.below(3) == 0 && exclude.size() < 12) exclude.push_back(ids[random.below(ids.size())]);
+                auto lease = least.pick({.exclude = exclude});
+                if (!lease) continue;
+                // As it was a moment ago, without this lease.
+                const auto id = lease.id();
+                lease.complete(weir::outcome::success);
+                wrong += least_of_all(r, id, exclude) ? 0 : 1;
+                ++picked;
+                held.push_back(other.pick());
+            }
+            CHECK(wrong == 0);
+            CHECK(picked > 1000);
+        }
+    }
+}
+
+TEST_CASE("10,000 backends: exact all the same, through leases, limits and exclusions") {
+    weir::registry<int> r;
+    std::vector<weir::backend_id> ids;
+    r.update([&](auto& change) {
+        for (int i = 0; i < 10'000; ++i)
+            ids.push_back(change.add(i, {.weight = 1 + i % 3, .max_in_flight = i % 10 == 0 ? 1 : weir::unlimited}));
+    });
+    const weir::least_connections least{r, {.seed = 1}};
+    std::deque<weir::lease<int>> held;
+    int wrong = 0;
+    weir::generator random{2};
+    for (int i = 0; i < 60'000; ++i) {
+        auto lease = least.pick();
+        if (i % 500 == 0) {
+            const auto id = lease.id();
+            lease.complete(weir::outcome::success);
+            wrong += least_of_all(r, id) ? 0 : 1;
+            // Those that come next are excluded, as in a retry.
+            const std::vector<weir::backend_id> exclude{id, ids[random.below(10'000)]};
+            wrong += chooses_the_least(r, least, exclude) ? 0 : 1;
+        }
+        held.push_back(std::move(lease));
+        while (held.size() > 35'000) held.pop_front();
+    }
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("ties are drawn by weight in large pools, too: of all, and of those that are left") {
+    for (const bool limited : {false, true}) {  // each has a path of its own
+        weir::registry<int> r;
+        std::vector<std::uint32_t> weights;
+        std::vector<weir::backend_id> ids;
+        r.update([&](auto& change) {
+            for (std::uint32_t i = 0; i < 100; ++i) {
+                weights.push_back(i == 50 ? 0 : 1 + i % 4);
+                ids.push_back(change.add(static_cast<int>(i),
+                                         {.weight = weights.back(), .max_in_flight = limited ? 5 : weir::unlimited}));
+            }
+        });
+        const weir::least_connections least{r, {.seed = 3}};
+        const auto counts = [&](const std::vector<weir::backend_id>& exclude) {
+            std::vector<std::uint64_t> drawn(100);
+            for (int i = 0; i < 50'000; ++i) ++drawn[least.pick({.exclude = exclude}).id().slot];
+            return drawn;
+        };
+        CHECK(unfair(counts({}), weights) == "");
+        std::vector<weir::lease<int>> held;
+        auto left = weights;
+        for (int i = 0; i < 30; ++i) {
+            held.push_back(least.pick());
+            left[held.back().id().slot] = 0;
+        }
+        CHECK(unfair(counts({}), left) == "");
+        // More are excluded than the index passes over: then all are looked at.
+        std::vector<weir::backend_id> exclude;
+        for (std::uint32_t i = 0; i < 60; i += 4) {
+            exclude.push_back(ids[i]);
+            left[i] = 0;
+        }
+        CHECK(unfair(counts(exclude), left) == "");
+    }
+}
+
+TEST_CASE("after any storm of leases and updates in two threads, the choice is exact again") {
+    weir::registry<int> r;
+    std::vector<weir::backend_id> ids;
+    for (int i = 0; i < 60; ++i) ids.push_back(r.add(i, {.weight = 1 + i % 2, .max_in_flight = 20}));
+    const weir::least_connections least{r, {.seed = 4}};
+    const weir::random other{r};
+    int wrong = 0, number = 100;
+    for (std::uint64_t round = 0; round < weir_test::repetitions(60); ++round) {
+        std::deque<weir::lease<int>> left[2];
+        std::atomic<bool> done{false};
+        const auto storm = [&](std::size_t which) {
+            weir::generator random{2 * round + which};
+            auto& mine = left[which];
+            for (int i = 0; i < 400; ++i) {
+                mine.push_back(random.below(3) == 0 ? other.pick() : least.pick());
+                while (mine.size() > random.below(60)) {
+                    std::swap(mine.front(), mine[random.below(mine.size())]);
+                    mine.pop_front();
+                }
+            }
+        };
+        std::thread second{[&] {
+            storm(1);
+            done.store(true);
+        }};
+        std::thread updates{[&] {
+            weir::generator random{round};
+            do {
+                const auto at = random.below(ids.size());
+                switch (random.below(4)) {
+                case 0: r.set(ids[at], weir::condition::ejected); break;
+                case 1: r.set_weight(ids[at], 1 + random.below(2)); break;
+                case 2:
+                    r.remove(ids[at]);
+                    ids[at] = r.add(number++, {.max_in_flight = 20});
+                    break;
+                default: r.clear(ids[at], weir::condition::ejected); break;
+                }
+            } while (!done.load());
+        }};
+        storm(0);
+        second.join();
+        updates.join();
+        // At rest, with what is left in flight: fill the valleys one by one.
+        for (int i = 0; i < 100; ++i) {
+            auto lease = least.pick();
+            if (!lease) break;
+            const auto id = lease.id();
+            lease.complete(weir::outcome::success);
+            wrong += least_of_all(r, id) ? 0 : 1;
+            left[0].push_back(least.pick());
+        }
+    }
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("a pool that grows and shrinks past the size that has an index goes on without a mistake") {
+    weir::registry<int> r;
+    std::vector<weir::backend_id> ids;
+    const weir::least_connections least{r, {.seed = 5}}, second{r, {.seed = 6}};
+    const weir::random other{r, {.seed = 7}};
+    std::vector<weir::lease<int>> held;
+    int wrong = 0;
+    for (int i = 0; i < 200; ++i) {
+        if (i % 80 < 40) {
+            ids.push_back(r.add(i));
+        } else {
+            r.remove(ids.back());
+            ids.pop_back();
+        }
+        if (ids.empty()) continue;
+        held.push_back(i % 2 == 0 ? least.pick() : other.pick());
+        wrong += chooses_the_least(r, least) && chooses_the_least(r, second) ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("a registry whose update was refused still knows its loads") {
+    weir::registry<int> r;
+    for (int i = 0; i < 40; ++i) r.add(i);
+    const weir::least_connections least{r, {.seed = 8}};
+    std::vector<weir::lease<int>> held;
+    for (int i = 0; i < 100; ++i) {
+        CHECK_THROWS_AS(r.update([&](auto& change) {
+            change.add(100 + i);
+            change.add(1, {.max_in_flight = 0});
+        }),
+                        std::invalid_argument);
+        held.push_back(least.pick());
+        const weir::least_connections late{r};
+        CHECK(chooses_the_least(r, late));
+    }
+    for (const auto& m : r.members()) CHECK((m.in_flight == 2 || m.in_flight == 3));
 }

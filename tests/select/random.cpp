@@ -2,8 +2,11 @@
 
 #include "catch.hpp"
 #include "statistics.hpp"
+#include "support/alias_cases.hpp"
 
 using weir_test::unfair;
+
+static_assert(std::same_as<weir::weighted_random<int>, weir::random<int>>);
 
 namespace {
 
@@ -16,6 +19,27 @@ struct drawn {
 };
 
 }  // namespace
+
+TEST_CASE("its draws imply the probabilities that other implementations' tables do") {
+    const auto cases = weir_test::alias_cases();
+    CHECK(cases.size() == 11);
+    for (const auto& one : cases) {
+        INFO(one.line);
+        drawn d{one.weights};
+        const weir::view& v = *d.registry.hub()->seen();
+        const weir::random_policy::table table = weir::random_policy{}.build(v, nullptr, {});
+        // All random numbers, as evenly spaced samples: each column and each threshold is off by one of them at most.
+        constexpr std::uint64_t samples = std::uint64_t{1} << 18;
+        std::vector<double> share(one.weights.size());
+        for (std::uint64_t i = 0; i < samples; ++i)
+            share[table.draw(v, (2 * i + 1) << 45)] += 1 / static_cast<double>(samples);
+        const double off = 2 * static_cast<double>(share.size()) / static_cast<double>(samples);
+        for (std::size_t i = 0; i < share.size(); ++i) {
+            CHECK(std::abs(share[i] - one.gsl[i]) <= off);
+            CHECK(std::abs(share[i] - one.finagle[i]) <= off);
+        }
+    }
+}
 
 TEST_CASE("shares among those that are left stay proportional when some are excluded, full or down") {
     const std::vector<std::uint32_t> weights{5, 1, 2, 3, 400};

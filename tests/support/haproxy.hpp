@@ -1,6 +1,6 @@
 #pragma once
 
-#include "members.hpp"
+#include "member_list.hpp"
 #include "vectors.hpp"
 
 #include <weir/hashing/dialects/haproxy_hash.hpp>

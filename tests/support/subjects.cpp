@@ -17,23 +17,31 @@ std::string name_of() {
     return name;
 }
 
-template <class Entry>
-constexpr bool is_history_free() {
-    if constexpr (Entry::is == kind::keyed)
-        return Entry::history_free;
-    else
-        return false;
-}
-
 template <class Entry, class Backend>
 any_selector<Backend> make(weir::registry_base<Backend>& r, std::uint64_t seed) {
     return any_selector<Backend>{Entry::make(r, seed)};
 }
 
+template <class Entry>
+subject describe() {
+    subject s{.is = Entry::is, .any_weight = Entry::is != kind::dialect};
+    if constexpr (Entry::is == kind::keyed) {
+        s.history_free = Entry::history_free;
+        s.exact = Entry::exact;
+        s.any_weight = Entry::any_weight;
+        s.overdispersion = &Entry::overdispersion;
+    }
+    if constexpr (requires { Entry::heeds_degraded; }) s.heeds_degraded = Entry::heeds_degraded;
+    s.name = name_of<Entry>();
+    s.make_string = &make<Entry, std::string>;
+    s.make_nameless = &make<Entry, nameless>;
+    s.make_mortal = &make<Entry, mortal>;
+    return s;
+}
+
 template <class... Entries>
 std::vector<subject> list(const std::tuple<Entries...>*) {
-    return {{name_of<Entries>(), Entries::is, is_history_free<Entries>(), &make<Entries, std::string>,
-             &make<Entries, nameless>, &make<Entries, mortal>}...};
+    return {describe<Entries>()...};
 }
 
 }  // namespace

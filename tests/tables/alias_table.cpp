@@ -2,7 +2,7 @@
 
 #include "catch.hpp"
 #include "statistics.hpp"
-#include "support/vectors.hpp"
+#include "support/alias_cases.hpp"
 
 #include <weir/random.hpp>
 
@@ -34,30 +34,17 @@ void check_probabilities(const std::vector<std::uint32_t>& weights) {
 }  // namespace
 
 TEST_CASE("the table implies the probabilities that other implementations do") {
-    int cases = 0;
-    for (const std::string& line : weir_test::vector_cases("alias_tables.json", "weights")) {
-        INFO(line);
-        auto weights = weir_test::json_numbers(line, "weights");
-        const auto pdf = weir_test::json_numbers(line, "gsl_pdf");
-        REQUIRE(weights.size() == pdf.size());
-        // Ours are whole numbers: scale the fractions up.
-        const double least = 1 / *std::min_element(weights.begin(), weights.end(), [](double a, double b) {
-                                 return (a > 0 ? a : 1e9) < (b > 0 ? b : 1e9);
-                             });
-        std::vector<std::uint32_t> whole;
-        bool fits = true;
-        for (const double w : weights) {
-            const double scaled = w * std::max(least, 1.0);
-            fits = fits && scaled < 4294967296.0;
-            whole.push_back(fits ? static_cast<std::uint32_t>(std::lround(scaled)) : 0);
+    const auto cases = weir_test::alias_cases();
+    CHECK(cases.size() == 11);
+    for (const auto& one : cases) {
+        INFO(one.line);
+        const alias_table table{one.weights};
+        REQUIRE(table.size() == one.gsl.size());
+        for (std::uint32_t i = 0; i < table.size(); ++i) {
+            CHECK(table.probability(i) == Approx(one.gsl[i]).epsilon(1e-6).margin(1e-12));
+            CHECK(table.probability(i) == Approx(one.finagle[i]).epsilon(1e-6).margin(1e-12));
         }
-        if (!fits) continue;  // 1e-6 beside 1e6
-        ++cases;
-        const alias_table table{whole};
-        for (std::uint32_t i = 0; i < pdf.size(); ++i)
-            CHECK(table.probability(i) == Approx(pdf[i]).epsilon(1e-6).margin(1e-12));
     }
-    CHECK(cases == 11);
 }
 
 TEST_CASE("hardening 5: weight sums never wrap, and every probability is within 2^-32") {

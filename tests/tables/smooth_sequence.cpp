@@ -5,6 +5,8 @@
 
 #include <weir/random.hpp>
 
+#include <limits>
+
 using weir::smooth_sequence;
 
 namespace {
@@ -74,9 +76,14 @@ TEST_CASE("in a cycle each index comes weight / gcd times, with credits as witho
     for (int round = 0; round < 1500; ++round) {
         const auto weights = random_weights(random, 1 + random.below(8), 1 + random.below(30));
         std::vector<double> owed;
-        if (round % 3 != 0)
+        if (round % 3 != 0) {
             for (std::size_t i = 0; i < weights.size(); ++i)
-                owed.push_back(static_cast<double>(random.below(4001)) / 1000 - 2);  // two picks either way at most
+                owed.push_back(static_cast<double>(random.below(8001)) / 1000 - 4);
+            // One that is far ahead of many that are a little behind; and what nobody can be.
+            if (round % 5 == 1) owed[0] = -4.0 * static_cast<double>(weights.size());
+            if (round % 7 == 1) owed.back() = round % 2 == 0 ? 1e300 : -std::numeric_limits<double>::infinity();
+            if (round % 11 == 1) owed[owed.size() / 2] = std::numeric_limits<double>::quiet_NaN();
+        }
         const smooth_sequence sequence{weights, owed};
         std::uint32_t divisor = 0;
         for (const auto w : weights) divisor = std::gcd(divisor, w);

@@ -19,7 +19,9 @@ namespace weir::inline WEIR_ABI {
 /// reached their own `max_in_flight`, T and W are of the others.
 /// Complexity: that of the policy, plus O(excluded^2). Starting and ending a lease adds to one line that all backends of
 /// the registry share (the total), see total_in_flight.
-/// Thread safety: the bound holds under any interleaving: a pick reserves its place, or chooses again.
+/// Thread safety: the bound holds under any interleaving: a pick reserves its place, or chooses again. Only where T has to
+/// be counted one backend after another (limits, three picks at once on a nearly idle pool) a lease that moves from one
+/// backend to another meanwhile may count twice.
 /// One backend: that one. None: the error. There is always room for one more by the rule; only picks that lose their
 /// place to others again and again give `overloaded`.
 /// Source: Mirrokni, Thorup, Zadimoghaddam 2018. Envoy compares with the mean of the whole cluster even where the
@@ -59,22 +61,21 @@ struct bounded_load {
             total -= v.in_flight(i);
             weight -= v.weight(i);
         });
-        if (const choice c = choose_below(v, t, s, q, accept, total, weight)) return c;
+        // The total is of the whole registry: a part of it counts for itself.
+        if (!v.is_part())
+            if (const choice c = choose_below(v, t, s, q, accept, total, weight)) return c;
         // The total lags behind picks that have reserved and not yet been added, and knows nothing of limits: count anew,
         // of the same words that the bound is held against, what may be chosen. Then somebody has room, unless others take
         // it in between.
         total = 0;
         weight = 0;
-        choice full{.reason = pick_reason::spilled, .bound = 0};
         for (const std::uint32_t i : v.eligible()) {
             if (!accept(i)) continue;
             total += v.in_flight(i);
             weight += v.weight(i);
-            full.index = i;
         }
         if (const choice c = choose_below(v, t, s, q, accept, total, weight)) return c;
-        // Nobody can be reserved under a bound of 0: the pick chooses again, where a draw over all would break the bound.
-        return full;
+        return weight > 0 ? choice::refused() : choice{};
     }
 
     /// The most leases that a backend of weight `w` may have, the new one counted.
@@ -113,7 +114,7 @@ private:
             return false;
         };
         choice c = inner.choose(v, t.inner, s.inner, q, has_room);
-        if (!c || !has_room(c.index)) c = detail::rescue(v, q, has_room);
+        if (!c.is_refused() && (!c || !has_room(c.index))) c = detail::rescue(v, q, has_room);
         if (!c) return c;
         if (spilled && c.reason != pick_reason::keyless) c.reason = pick_reason::spilled;
         c.bound = (std::min)(c.bound, capacity(total, v.weight(c.index), weight));

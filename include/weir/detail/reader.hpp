@@ -48,8 +48,8 @@ WEIR_NEVER_INLINE inline void seed_this_thread() noexcept {
                          1;
 }
 
-/// A number that differs between threads, processes and runs, for seeds that nobody gave.
-inline std::uint64_t some_number() noexcept {
+/// 64 random bits of the thread's generator, wherever it stands.
+inline std::uint64_t thread_random() noexcept {
     if (this_thread.random == 0) seed_this_thread();
     return scramble(this_thread.random += weyl_step);
 }

@@ -29,9 +29,10 @@ struct outcome_counts {
     std::uint64_t timeout = 0;
     std::uint64_t connect_failure = 0;
     std::uint64_t cancelled = 0;
+    std::uint64_t gateway_failure = 0;
 
     [[nodiscard]] constexpr std::uint64_t operator[](outcome how) const noexcept {
-        const std::uint64_t all[] = {success, failure, timeout, connect_failure, cancelled};
+        const std::uint64_t all[] = {success, failure, timeout, connect_failure, cancelled, gateway_failure};
         return static_cast<std::size_t>(how) < outcome_count ? all[static_cast<std::size_t>(how)] : 0;
     }
 };
@@ -58,6 +59,14 @@ public:
         return in_flight_of(word_.fetch_add(1, std::memory_order_relaxed));
     }
     void undo_start() noexcept { word_.fetch_sub(1, std::memory_order_relaxed); }
+    /// Counts one lease if there are fewer than `bound`. Never more for a moment, or others would be refused for nothing.
+    /// False: there are not, or others were faster again and again.
+    [[nodiscard]] bool start_below(std::uint32_t bound) noexcept {
+        std::uint64_t word = word_.load(std::memory_order_relaxed);
+        for (int tries = 0; tries < 16 && in_flight_of(word) < bound; ++tries)
+            if (word_.compare_exchange_weak(word, word + 1, std::memory_order_relaxed)) return true;
+        return false;
+    }
 
     /// Ends one lease. True: it was the last and the registry has let go, so the caller destroys the record.
     [[nodiscard]] WEIR_ALWAYS_INLINE bool end(outcome how) noexcept {
@@ -80,6 +89,9 @@ public:
         return in_flight_of(word_.load(std::memory_order_relaxed));
     }
 
+    /// Nothing in flight; in order with all that starts and ends: who ends a lease afterwards sees what was written before.
+    [[nodiscard]] bool at_rest() noexcept { return in_flight_of(word_.fetch_add(0, std::memory_order_acq_rel)) == 0; }
+
     [[nodiscard]] outcome_counts counts() const noexcept {
         const std::uint64_t flips = flips_.load(std::memory_order_acquire);
         const std::uint64_t word = word_.load(std::memory_order_acquire);
@@ -92,7 +104,8 @@ public:
                 .failure = rare(outcome::failure),
                 .timeout = rare(outcome::timeout),
                 .connect_failure = rare(outcome::connect_failure),
-                .cancelled = cancelled};
+                .cancelled = cancelled,
+                .gateway_failure = rare(outcome::gateway_failure)};
     }
 
 private:
@@ -131,23 +144,32 @@ private:
     }
 
     std::atomic<std::uint64_t> word_{pin};
-    std::atomic<std::uint64_t> flips_{0};   // of the cancellations' top bit: low half; of the word's: high half
-    std::atomic<std::uint64_t> rare_[4]{};  // by outcome; the first, success, is in the word
+    std::atomic<std::uint64_t> flips_{0};  // of the cancellations' top bit: low half; of the word's: high half
+    std::atomic<std::uint64_t> rare_[outcome_count]{};  // by outcome; success and cancelled are in the word
 };
 
 using clock_function = std::chrono::nanoseconds (*)() noexcept;
 
+class lease_watch;
+struct record_base;
+
 /// What a metric keeps for one backend: a link of the record's list, fed by every lease.
 struct metric_cell {
     metric_cell* next = nullptr;
-    const void* pool = nullptr;  ///< which metric of which registry
-    bool timed = false;          ///< wants to know when a lease started
+    lease_watch* watch = nullptr;  ///< is told when the lease word has changed; one cell of a record at most has it
+    const void* pool = nullptr;    ///< which metric of which registry
+    bool timed = false;            ///< wants to know when a lease started
+    bool looks = false;            ///< wants `on_ended`
     /// Each lease that starts ends once, with the same `started`: a time only if some metric of the list is timed.
     virtual void on_start(std::chrono::nanoseconds) noexcept {}
     /// `latency` is negative if nobody measured it.
     virtual void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
                         std::chrono::nanoseconds started) noexcept = 0;
     virtual void on_eligible(bool eligible) noexcept = 0;
+    /// The lease is not counted any more. Inside a read section in which the record stays.
+    virtual void on_ended(record_base&) noexcept {}
+    /// Asked inside a read section: it is a member, so that it stays until the section ends, leases or not.
+    [[nodiscard]] virtual bool stays(const record_base&) const noexcept { return false; }
     virtual ~metric_cell() = default;
     metric_cell() = default;
     metric_cell(const metric_cell&) = delete;
@@ -160,6 +182,7 @@ struct record_base : retired {
     alignas(cache_line) lease_word leases;
     std::atomic<metric_cell*> metrics{nullptr};
     alignas(cache_line) clock_function clock = nullptr;
+    std::atomic<std::uint32_t> half_open_limit{1};  // leases at once while condition::half_open is set
     domain* readers = nullptr;
     backend_id id;
     std::uint64_t identity_hash = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../hash.hpp"
 #include "hash_member.hpp"
 
 #include <concepts>
@@ -105,6 +106,20 @@ struct explain_keyed_table {
                   "std::span<const weir::hash_member>), and exports `state()`, which `options::state` imports");
     static constexpr bool value = true;
 };
+
+/// The n-th hash of a hashed key: the 0th is what it is.
+[[nodiscard]] constexpr std::uint64_t attempt(std::uint64_t hashed, std::uint32_t n) noexcept {
+    return n == 0 ? hashed : mix(hashed + n * 0x9e3779b97f4a7c15);  // splitmix64, begun at the key
+}
+
+/// The walk of a table without an order of its own: what the key finds at its n-th attempt, so that the keys of a lost
+/// member spread over all others. `find` takes hashed keys.
+template <class Find, class Accept>
+std::uint32_t walk_by_attempts(std::uint64_t hashed, std::uint32_t steps, Find&& find, Accept&& accept) noexcept {
+    for (std::uint32_t step = 0; step < steps; ++step)
+        if (accept(find(attempt(hashed, step)))) return step;
+    return steps;
+}
 
 }  // namespace detail
 }  // namespace weir::inline WEIR_ABI

@@ -51,14 +51,14 @@ public:
     explicit ring_table(const ring_table& previous, std::span<const hash_member> members)
         : options_{previous.options_} {
         const std::uint64_t total = keep(members);
-        // From an eighth of the points on a new ring costs no more.
-        const std::vector<edit> edits = previous.circle_.has_room(total, members_.size())
-                                            ? edits_since(previous, total / 8)
-                                            : std::vector<edit>{};
-        if (edits.empty() || edits.size() > total / 8)
-            build();
-        else
-            circle_ = detail::circle{previous.circle_, edits};
+        if (previous.circle_.has_room(total, members_.size())) {
+            const std::vector<edit> edits = edits_since(previous, total / 8);
+            if (edits.size() <= total / 8) {  // from there on a new ring costs no more
+                circle_ = detail::circle{previous.circle_, edits};
+                return;
+            }
+        }
+        build();
     }
 
     [[nodiscard]] bool empty() const noexcept { return circle_.size() == 0; }

@@ -39,7 +39,7 @@ public:
     template <class Backend>
     explicit active_checker(registry_base<Backend>& r, const check_options& options = {},
                             std::optional<std::uint64_t> seed = {})
-        : hub_{r.hub()}, options_{options}, seed_{seed ? *seed : detail::some_number()} {
+        : hub_{r.hub()}, options_{options}, seed_{seed ? *seed : detail::thread_random()} {
         detail::check(options);
     }
     active_checker(const active_checker&) = delete;
@@ -64,7 +64,7 @@ public:
     [[nodiscard]] std::chrono::nanoseconds next_due(std::chrono::nanoseconds now) const {
         const reading seen{*this};
         if (!idle(seen.view, now)) return now;
-        return (std::min)(earliest_, detail::after(now, options_.interval));
+        return (std::min)(earliest_, detail::elapsed_time::after(now, options_.interval));
     }
 
     /// How a probe ended. No effect if its backend is gone, or if it was reported or has expired already.
@@ -151,9 +151,9 @@ private:
             const std::uint64_t own = mix(seed_ ^ v->identity_hash(fresh[k]));
             const double offset = static_cast<double>((k + seed_ % n) % n) +
                                   options_.jitter * static_cast<double>(own >> 11) * 0x1p-53;
-            const auto part = static_cast<std::int64_t>(spread * offset / static_cast<double>(n));
+            const std::chrono::nanoseconds part{static_cast<std::int64_t>(spread * offset / static_cast<double>(n))};
             all_[fresh[k]] = {.id = v->id(fresh[k]),
-                              .schedule = {options_, own, detail::after(now, std::chrono::nanoseconds{part})}};
+                              .schedule = {options_, own, detail::elapsed_time::after(now, part)}};
         }
         roster_ = roster;
         earliest_ = now;

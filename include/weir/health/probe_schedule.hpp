@@ -3,6 +3,7 @@
 #include "../hash.hpp"
 #include "../lease.hpp"
 #include "check_options.hpp"
+#include "elapsed_time.hpp"
 #include "rise_and_fall.hpp"
 
 #include <algorithm>
@@ -24,13 +25,6 @@ struct check_status {
 
 namespace detail {
 
-/// A time that never overflows.
-[[nodiscard]] constexpr std::chrono::nanoseconds after(std::chrono::nanoseconds t,
-                                                       std::chrono::nanoseconds positive) noexcept {
-    constexpr auto end = (std::chrono::nanoseconds::max)();
-    return t > end - positive ? end : t + positive;
-}
-
 /// When one backend is probed next, and what the results say. By points of time that the caller tells.
 ///
 /// Intervals lie between the starts of probes, not between an end and a start, so that a hanging backend is found as
@@ -45,7 +39,7 @@ public:
 
     /// The clock was set back: nothing lies further ahead than its own interval.
     void notice(std::chrono::nanoseconds now) noexcept {
-        if (probing_) deadline_ = (std::min)(deadline_, after(now, timeout()));
+        if (probing_) deadline_ = (std::min)(deadline_, elapsed_time::after(now, timeout()));
         started_ = (std::min)(started_, now);
         const auto longest = (std::max)(options_.interval, options_.slow_interval.value_or(options_.interval));
         if (const auto ahead = between(now, next_); ahead > 2 * longest)  // jitter at most doubles it
@@ -68,16 +62,16 @@ public:
         const bool healthy = seen.success > successes_ && failures == failures_;
         successes_ = seen.success;
         failures_ = failures;
-        const auto latest = after(started_, lengthened(*options_.slow_interval));
+        const auto latest = elapsed_time::after(started_, lengthened(*options_.slow_interval));
         if (!healthy || verdict_.state() != check_state::up || verdict_.changing() || now >= latest) return false;
-        next_ = (std::min)(after(in_rhythm(now), lengthened(options_.interval)), latest);
+        next_ = (std::min)(elapsed_time::after(in_rhythm(now), lengthened(options_.interval)), latest);
         return true;
     }
 
     /// The probe's number, by which its result is told from another's.
     std::uint64_t start(std::chrono::nanoseconds now) noexcept {
         started_ = in_rhythm(now);
-        deadline_ = after(now, timeout());
+        deadline_ = elapsed_time::after(now, timeout());
         probing_ = true;
         ++number_;
         return number_;
@@ -94,7 +88,7 @@ public:
                                              static_cast<std::uint32_t>(options_.fall));
         const auto interval = verdict_.changing() ? options_.fast_interval.value_or(options_.interval)
                                                   : options_.interval;
-        next_ = after((std::min)(started_, now), lengthened(interval));
+        next_ = elapsed_time::after((std::min)(started_, now), lengthened(interval));
         return changed;
     }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../snapshot.hpp"
+#include "load_index.hpp"
 
 #include <chrono>
 #include <concepts>
@@ -180,11 +180,20 @@ public:
         return fresh;
     }
 
+    /// Asks the registry to keep an index of its members by leases in flight, for as long as it lives.
+    std::shared_ptr<load_index_source> use_index() {
+        if (index_ == nullptr) index_ = std::make_shared<load_index_source>();
+        return index_;
+    }
+
     [[nodiscard]] const std::vector<std::shared_ptr<detail::metric_pool>>& pools() const noexcept { return pools_; }
+    /// Null: nobody has asked.
+    [[nodiscard]] load_index_source* index() const noexcept { return index_.get(); }
 
 private:
     detail::clock_function clock_;
     std::vector<std::shared_ptr<detail::metric_pool>> pools_;
+    std::shared_ptr<load_index_source> index_;
 };
 
 /// A metric as a policy's state holds it: gives the score of a member, whether the metric has state or not.

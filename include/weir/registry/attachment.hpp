@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../snapshot.hpp"
+#include "../load/load_index.hpp"
 
 #include <memory>
 #include <vector>
@@ -55,6 +55,7 @@ struct trash : retired {
 
     published_base* replaced = nullptr;
     std::shared_ptr<const view> members;
+    std::shared_ptr<const load_index> index;
     std::vector<record_base*> unpinned;
     std::shared_ptr<const view> last;  // of a registry that goes: all its members are let go of
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "../load/metric.hpp"
 #include "draft.hpp"
+#include "metric_cells.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -20,15 +20,17 @@ public:
     using observer = std::function<void(const change_event&)>;
 
     hub(clock_function clock_, domain& readers_)
-        : clock{clock_}, readers{readers_}, last_trash_{std::make_unique<trash>()},
+        : clock{clock_}, readers{readers_}, watch{std::make_shared<lease_watch>(readers_)}, cells_{clock_, watch},
+          last_trash_{std::make_unique<trash>()},
           current_{std::make_shared<const view>(std::make_shared<const roster>(), std::vector<conditions>{}, 0)} {
-        seen_.store(current_.get(), std::memory_order_relaxed);
+        watch->seen.store(current_.get(), std::memory_order_relaxed);
     }
     hub(const hub&) = delete;
     hub& operator=(const hub&) = delete;
 
     const clock_function clock;
     domain& readers;
+    const std::shared_ptr<lease_watch> watch;
 
     /// The writer's lock; a thread that holds it already is told so instead of waiting for itself.
     class writer_lock {
@@ -64,26 +66,44 @@ public:
             const writer_lock lock{*this, "an update"};
             if (current_ == nullptr) return;  // the registry is gone
             d = std::make_unique<draft>(membership_, *current_, !observers_->empty());
-            const undo_on_throw undo{*d, attached};
+            const undo_on_throw undo{*d, cells_, attached};
             edit(*d);
             if (!d->changed()) return;
             old = std::make_unique<trash>();
             auto next = d->make_view(*old);
-            give_cells(d->added());
+            cells_.give(d->added());
+            cells_.prepare_index(next);
             attached = live_attachments();
             for (const auto& a : attached) a->prepare(next);
             events_.reserve(events_.size() + d->events().size());
             // From here on nothing throws.
             for (const auto& a : attached) a->commit(*old);
-            tell_metrics(*current_, *next);
+            cells_.tell_eligible(*current_, *next);
             d->settle(*old);
             old->members = std::exchange(current_, std::move(next));
-            seen_.store(current_.get(), std::memory_order_seq_cst);
+            watch->seen.store(current_.get(), std::memory_order_seq_cst);
+            old->index = cells_.publish_index();
             size_.store(current_->size(), std::memory_order_relaxed);
             std::move(d->events().begin(), d->events().end(), std::back_inserter(events_));
         }
         retire(old.release());
         deliver();
+        watch->freed();
+    }
+
+    /// Runs `edit(draft&)`, shows what is and what it would publish to `see(const view&, const view&)`, and takes all of
+    /// it back, also where one of them throws.
+    template <class F, class See>
+    void rehearse(F&& edit, See&& see) {
+        std::unique_ptr<draft> d;  // outlives the lock: destroying what it added runs foreign code
+        const std::vector<std::shared_ptr<attachment>> nobody;
+        const read_section section{readers};
+        const writer_lock lock{*this, "a rehearsal"};
+        d = std::make_unique<draft>(membership_, *current_, false);
+        const undo_on_throw undo{*d, cells_, nobody};
+        edit(*d);
+        trash none;
+        see(*current_, *d->make_view(none));
     }
 
     /// Reads the current view under the writer's lock, or without it inside an update of this thread.
@@ -97,7 +117,7 @@ public:
     }
 
     /// For read sections: what was published last; null once the registry is gone.
-    [[nodiscard]] const view* seen() const noexcept { return seen_.load(std::memory_order_seq_cst); }
+    [[nodiscard]] const view* seen() const noexcept { return watch->seen.load(std::memory_order_seq_cst); }
     [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
     /// Binds a selector: `make(metric_set&)` constructs it, then its first table is built and published.
@@ -105,14 +125,25 @@ public:
     auto attach(F&& make) {
         trash none;
         const writer_lock lock{*this, "making a selector"};
-        auto fresh = make(metrics_);
-        give_cells_to_all();
+        auto fresh = make(cells_.metrics());
+        cells_.give_all(*current_);
+        cells_.index_now(current_);
         std::erase_if(attached_, [](const auto& a) { return a.expired(); });
         if (attached_.size() == attached_.capacity()) attached_.reserve(2 * attached_.size() + 1);
         fresh->prepare(current_);
         fresh->commit(none);
         attached_.push_back(fresh);
         return fresh;
+    }
+
+    /// Lets every lease feed `m`, for whoever watches without choosing. Null once the registry is gone.
+    template <stateful_metric M>
+    std::shared_ptr<metric_pool_of<M>> use_metric(const M& m) {
+        const writer_lock lock{*this, "watching"};
+        if (current_ == nullptr) return nullptr;
+        auto pool = cells_.metrics().use(m);
+        cells_.give_all(*current_);
+        return pool;
     }
 
     std::shared_ptr<const observer> observe(observer f) {
@@ -126,6 +157,19 @@ public:
         return shared;
     }
 
+    /// Calls `f` when there is room again for picks that found none.
+    std::shared_ptr<const lease_watch::subscriber> on_capacity(lease_watch::subscriber f) {
+        auto shared = std::make_shared<const lease_watch::subscriber>(std::move(f));
+        retired* before = nullptr;
+        {
+            const writer_lock lock{*this, "on_capacity"};
+            if (current_ != nullptr) cells_.watch_all(*current_);
+            before = watch->subscribe(shared);
+        }
+        if (before != nullptr) retire(before);
+        return shared;
+    }
+
     /// The registry goes: selectors find an empty pool, backends go with their last lease. Does not allocate.
     void close() noexcept {
         std::unique_ptr<trash> old = std::move(last_trash_);
@@ -134,7 +178,8 @@ public:
             for (const auto& weak : attached_)
                 if (const auto a = weak.lock()) a->close(*old);  // may be the last owner: retires what it had
             attached_.clear();
-            seen_.store(nullptr, std::memory_order_seq_cst);
+            watch->seen.store(nullptr, std::memory_order_seq_cst);
+            old->index = cells_.publish_index();
             size_.store(0, std::memory_order_relaxed);
             old->last = std::move(current_);
         }
@@ -148,10 +193,12 @@ private:
 
     struct undo_on_throw {
         draft& d;
+        metric_cells& cells;
         const std::vector<std::shared_ptr<attachment>>& attached;
         ~undo_on_throw() {
             if (d.settled()) return;
             for (const auto& a : attached) a->discard();
+            cells.discard_index();
             d.roll_back();
         }
     };
@@ -163,43 +210,6 @@ private:
             if (auto a = weak.lock()) live.push_back(std::move(a));
         if (live.size() != attached_.size()) std::erase_if(attached_, [](const auto& a) { return a.expired(); });
         return live;
-    }
-
-    void give_cell(record_base& r, const std::shared_ptr<metric_pool>& pool) {
-        auto cell = pool->make_cell(pool);
-        cell->next = r.metrics.load(std::memory_order_relaxed);
-        r.metrics.store(cell.release(), std::memory_order_release);
-    }
-    void give_cells(const std::vector<std::unique_ptr<record_base>>& fresh) {
-        for (const auto& r : fresh)
-            for (const auto& pool : metrics_.pools()) give_cell(*r, pool);
-    }
-    /// After a selector brought a metric: the members get its state. A cell that is there already is kept.
-    void give_cells_to_all() {
-        for (std::uint32_t i = 0; i < current_->slots(); ++i) {
-            if (!current_->is_member(i)) continue;
-            record_base& r = current_->record(i);
-            for (const auto& pool : metrics_.pools()) {
-                if (r.find_metric(pool.get()) != nullptr) continue;
-                give_cell(r, pool);
-                if (current_->is_eligible(i)) r.find_metric(pool.get())->on_eligible(true);
-            }
-        }
-    }
-    void tell_metrics(const view& before, const view& after) noexcept {
-        if (metrics_.pools().empty()) return;
-        const auto tell = [](record_base& r, bool eligible) {
-            for (metric_cell* c = r.metrics.load(std::memory_order_relaxed); c != nullptr; c = c->next)
-                c->on_eligible(eligible);
-        };
-        for (std::uint32_t i = 0; i < after.slots(); ++i) {
-            record_base* const was = before.is_member(i) ? &before.record(i) : nullptr;
-            record_base* const is = after.is_member(i) ? &after.record(i) : nullptr;
-            const bool could = before.is_eligible(i), can = after.is_eligible(i);
-            if (was == is && could == can) continue;
-            if (was != nullptr && could) tell(*was, false);
-            if (is != nullptr && can) tell(*is, true);
-        }
     }
 
     /// Calls the observers, in the order of publication, by one thread at a time and without a lock. A call from inside
@@ -226,14 +236,13 @@ private:
     std::mutex mutex_;
     std::atomic<std::thread::id> writer_{};
     membership membership_;
-    metric_set metrics_{clock};
+    metric_cells cells_;
     std::vector<std::weak_ptr<attachment>> attached_;
     std::shared_ptr<const observers> observers_ = std::make_shared<const observers>();
     std::vector<change_event> events_;
     bool delivering_ = false;
     std::unique_ptr<trash> last_trash_;
     std::shared_ptr<const view> current_;
-    std::atomic<const view*> seen_{nullptr};
     std::atomic<std::size_t> size_{0};
 };
 

@@ -43,4 +43,8 @@ public:
 template <class Registry, class... Options>
 random(Registry&, const Options&...) -> random<typename Registry::backend_type>;
 
+/// The same: every selector honours weights.
+template <class Backend>
+using weighted_random = random<Backend>;
+
 }  // namespace weir::inline WEIR_ABI

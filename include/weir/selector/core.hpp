@@ -61,7 +61,7 @@ public:
         if (!usual_section::is_next(readers_, slot)) [[unlikely]]
             return choose_otherwise(options, f);
         const usual_section section{readers_, *slot};
-        return choose_in_section(options, f);
+        return choose_in_section(section.stripe(), options, f);
     }
 
     template <class F>
@@ -84,14 +84,14 @@ private:
     template <class F>
     WEIR_NEVER_INLINE pick_error choose_otherwise(const pick_options& options, F& f) {
         const read_section section{readers_};
-        return choose_in_section(options, f);
+        return choose_in_section(section.stripe(), options, f);
     }
 
     WEIR_ALWAYS_INLINE void pick_in(std::uint32_t stripe, picked& result, const pick_options& options) noexcept {
         const published_base& p = *current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
             if (c.index < p.slots) [[likely]]
                 return take(p, c, c.bound, stripe, result, options, now);
         }
@@ -99,45 +99,52 @@ private:
     }
     WEIR_NEVER_INLINE void pick_among(const published_base& p, std::uint32_t stripe, picked& result,
                                       const pick_options& options, std::chrono::nanoseconds now) noexcept {
-        const choice c = decide_among(p, options, now);
-        if (!c) return fail(result, stripe, why_nobody(p, options));
+        const choice c = decide_among(p, options, now, stripe);
+        if (!c) return look_again(p, c.is_refused(), stripe, result, options, now);
         take(p, c, (std::min)(c.bound, p.members->limit(c.index)), stripe, result, options, now);
     }
     /// Reserves what was chosen, or chooses again.
     WEIR_ALWAYS_INLINE void take(const published_base& p, const choice& c, std::uint32_t bound, std::uint32_t stripe,
                                  picked& result, const pick_options& options, std::chrono::nanoseconds now) noexcept {
-        record_base* r = p.records[c.index];
+        record_base* const r = p.records[c.index];
         result.reason = c.reason;
         counters_.count(stripe, c.reason);  // before the locked addition, behind which it would wait
-        if (r->leases.start() >= (std::min)(bound, lease_word::most_in_flight)) [[unlikely]] {
-            r->leases.undo_start();
+        if (!reserve(r->leases, bound)) [[unlikely]] {
             counters_.count(stripe, c.reason, ~std::uint64_t{0});  // back
-            r = pick_again(p, options, now, result.reason);
-            if (r == nullptr) return fail(result, stripe, pick_error::overloaded);
-            counters_.count(stripe, result.reason);
+            return look_again(p, true, stripe, result, options, now);
         }
+        hand_out(result, r, now);
+    }
+    WEIR_ALWAYS_INLINE static bool reserve(lease_word& leases, std::uint32_t bound) noexcept {
+        if (bound != unlimited) return leases.start_below((std::min)(bound, lease_word::most_in_flight));
+        if (leases.start() < lease_word::most_in_flight) [[likely]]
+            return true;
+        leases.undo_start();
+        return false;
+    }
+    WEIR_ALWAYS_INLINE void hand_out(picked& result, record_base* r, std::chrono::nanoseconds now) noexcept {
         result.record = r;
         if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
             start_metrics(result, metrics, now);
     }
 
     template <class F>
-    WEIR_ALWAYS_INLINE pick_error choose_in_section(const pick_options& options, F& f) {
+    WEIR_ALWAYS_INLINE pick_error choose_in_section(std::uint32_t stripe, const pick_options& options, F& f) {
         const published_base& p = *current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now});
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
             if (c.index < p.slots) [[likely]] {
                 f(*p.records[c.index]);
                 return pick_error::none;
             }
         }
-        return choose_among(p, options, now, f);
+        return choose_among(p, options, now, stripe, f);
     }
     template <class F>
     WEIR_NEVER_INLINE pick_error choose_among(const published_base& p, const pick_options& options,
-                                              std::chrono::nanoseconds now, F& f) {
-        const choice c = decide_among(p, options, now);
+                                              std::chrono::nanoseconds now, std::uint32_t stripe, F& f) {
+        const choice c = decide_among(p, options, now, stripe);
         if (!c) return why_nobody(p, options);
         f(*p.records[c.index]);
         return pick_error::none;
@@ -148,10 +155,24 @@ private:
         if constexpr (reads_clock<Policy>) return clock_();
         return picked::untimed;
     }
-    WEIR_NEVER_INLINE void fail(picked& result, std::uint32_t stripe, pick_error why) noexcept {
-        result.error = why;
+    /// Nobody was found, or the place was taken before it could be reserved. Says why, but looks again where that may
+    /// help: where somebody else `was_faster`, and where users are told of room, after having asked for that.
+    WEIR_NEVER_INLINE void look_again(const published_base& p, bool was_faster, std::uint32_t stripe, picked& result,
+                                      const pick_options& options, std::chrono::nanoseconds now) noexcept {
+        const published_base* latest = &p;
+        record_base* r = was_faster ? pick_again(p, options, now, stripe, result.reason) : nullptr;
+        if (r == nullptr && hub_->watch->has_subscribers()) {
+            hub_->watch->refused();
+            latest = current_.load(std::memory_order_seq_cst);
+            r = pick_again(*latest, options, now, stripe, result.reason);
+        }
+        if (r != nullptr) {
+            counters_.count(stripe, result.reason);
+            return hand_out(result, r, now);
+        }
+        result.error = why_nobody(*latest, options);
         result.reason = pick_reason::chosen;
-        counters_.count(stripe, why);
+        counters_.count(stripe, result.error);
     }
     void replace(published_base* next, trash& old) noexcept {
         if (published_base* const was = current_.exchange(next, std::memory_order_seq_cst); was != &gone_) old.add(was);
@@ -163,35 +184,40 @@ private:
 
     // Makes a query of its own, so that the usual one never has to leave the registers.
     WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
-                                          std::chrono::nanoseconds now) noexcept {
-        if (p.members == nullptr || p.members->eligible().empty()) return {};
-        choice c = decide_calmly(p, *p.members, options, now);
-        if (p.members->in_panic()) c.reason = pick_reason::panic;
+                                          std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+        if (p.members == nullptr || (p.members->eligible().empty() && !keeps_sessions<Policy>)) return {};
+        choice c = decide_calmly(p, *p.members, options, now, stripe);
+        if (p.members->in_panic() && c.reason != pick_reason::sticky) c.reason = pick_reason::panic;
         return c;
     }
     choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
-                         std::chrono::nanoseconds now) noexcept {
-        const query q{options, seeded_ ? &random_ : nullptr, clock_, now};
+                         std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+        const query q{options, seeded_ ? &random_ : nullptr, clock_, now, stripe};
         if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
         const accept_some accept{v, options.exclude};
         if (const choice c = policy_.choose(v, static_cast<const published&>(p).contents, state_, q, accept);
-            c && accept(c.index))
+            c.is_refused() || (c && (accept(c.index) || is_kept(c, accept))))
             return c;
         return rescue(v, q, accept);
     }
 
-    /// Somebody took the last place between the choice and the reservation: choose again, a bounded number of times.
+    static bool is_kept(const choice& c, const accept_some& accept) noexcept {
+        if constexpr (!keeps_sessions<Policy>) return false;
+        return c.reason == pick_reason::sticky && accept.for_session(c.index);
+    }
+
+    /// Chooses and reserves, a bounded number of times; null if nobody is left, or all are taken again and again.
     WEIR_NEVER_INLINE record_base* pick_again(const published_base& p, const pick_options& options,
-                                              std::chrono::nanoseconds now, pick_reason& reason) noexcept {
+                                              std::chrono::nanoseconds now, std::uint32_t stripe,
+                                              pick_reason& reason) noexcept {
         for (int tries = 0; tries < 8; ++tries) {
-            const choice c = decide_among(p, options, now);
+            const choice c = decide_among(p, options, now, stripe);
+            if (c.is_refused()) continue;
             if (!c) return nullptr;
             record_base* const r = p.records[c.index];
-            const std::uint32_t bound = (std::min)(c.bound, p.members->limit(c.index));
             reason = c.reason;
-            if (r->leases.start() < (std::min)(bound, lease_word::most_in_flight)) return r;
-            r->leases.undo_start();
+            if (reserve(r->leases, (std::min)(c.bound, p.members->limit(c.index)))) return r;
         }
         return nullptr;
     }

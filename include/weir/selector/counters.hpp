@@ -24,6 +24,9 @@ struct selector_counts {
 
 namespace detail {
 
+/// Threads whose stripe of something is their own alone; the others share one more.
+inline constexpr std::uint32_t own_stripes = 64;
+
 /// Counters that a pick adds to without sharing a line: each reader slot has a stripe, the last is for the others.
 class pick_counters {
 public:
@@ -55,7 +58,6 @@ private:
         }
     }
 
-    static constexpr std::uint32_t own_stripes = 64;
     struct alignas(cache_line) stripe {
         std::atomic<std::uint64_t> counters[pick_reason_count + pick_error_count]{};
     };

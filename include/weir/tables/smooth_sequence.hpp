@@ -82,15 +82,17 @@ private:
     /// In units of one pick = `total_ * parts`, and adding up to nothing: what those who left took with them is shared out.
     void take_over(std::span<const double> owed) {
         const auto total = static_cast<double>(total_);
-        // Nobody is further off than two picks, whatever the caller says: NaN and the like are nothing.
-        const auto sane = [](double picks) {
-            return picks >= -2 && picks <= 2 ? picks : picks > 2 ? 2 : picks < -2 ? -2 : 0;
+        // Nobody is owed more than four picks, or ahead by more than four cycles bring, whatever the caller says; NaN and
+        // the like are nothing. More would take more cycles to even out.
+        const auto sane = [&](std::size_t i) {
+            const double least = -4.0 * (std::max)(weights_[i], 1u), picks = owed[i];
+            return picks >= least && picks <= 4 ? picks : picks > 4 ? 4 : picks < least ? least : 0;
         };
         double excess = 0;
-        for (const double one : owed) excess += sane(one);
+        for (std::size_t i = 0; i < owed.size(); ++i) excess += sane(i);
         excess /= total;
         for (std::size_t i = 0; i < credits_.size(); ++i) {
-            const double fair = (sane(owed[i]) - excess * weights_[i]) * total * static_cast<double>(parts);
+            const double fair = (sane(i) - excess * weights_[i]) * total * static_cast<double>(parts);
             credits_[i] = static_cast<std::int64_t>(fair < 0 ? fair - 0.5 : fair + 0.5);
         }
     }
@@ -119,8 +121,8 @@ private:
             ranks.push_back({weight * parts, std::priority_queue<entry>{{}, std::move(members)}});
         const auto length = static_cast<std::size_t>(total_);
         // A round that takes each index exactly weight times ends where it began: it is the cycle. Credits are below
-        // two picks, so they are even after two rounds at most.
-        for (int round = 0; round < 4; ++round) {
+        // four picks, so they are even after four rounds at most.
+        for (int round = 0; round < 6; ++round) {
             lead_in_ = entries_.size();
             std::vector<std::uint32_t> taken(weights_.size());
             for (std::size_t k = 0; k < length; ++k) {

@@ -2,7 +2,7 @@
 
 #include "catch.hpp"
 #include "support/json.hpp"
-#include "support/members.hpp"
+#include "support/member_list.hpp"
 #include "support/vectors.hpp"
 
 #include <map>

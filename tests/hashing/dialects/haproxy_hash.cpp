@@ -44,7 +44,7 @@ TEST_CASE("find gives the nearest point, and walk the members by distance, liter
     for (std::uint32_t i = 0; i < 2000; ++i) {
         const std::uint32_t key = i < 96 ? points[i].first : weir::jenkins_mix(i);  // also on the points themselves
         auto by_distance = points;
-        std::stable_sort(by_distance.begin(), by_distance.end(), [&](const auto& a, const auto& b) {
+        std::sort(by_distance.begin(), by_distance.end(), [&](const auto& a, const auto& b) {
             const auto distance = [&](std::uint32_t p) { return std::min(p - key, key - p); };
             if (distance(a.first) != distance(b.first)) return distance(a.first) < distance(b.first);
             return key - a.first < key - b.first;  // the one before

@@ -2,7 +2,7 @@
 
 #include "catch.hpp"
 #include "support/json.hpp"
-#include "support/members.hpp"
+#include "support/member_list.hpp"
 #include "support/vectors.hpp"
 
 #include <weir/hashing/functions/fnv.hpp>
@@ -118,7 +118,8 @@ TEST_CASE("a small weight beside a great one takes its first slot late, or never
 }
 
 TEST_CASE("bad sizes, weights and functions are refused in words") {
-    const auto members = member_list{"m", 1, {1, 1, 1, 1}}.in_order();
+    const member_list pool{"m", 1, {1, 1, 1, 1}};
+    const auto members = pool.in_order();
     CHECK_THROWS_WITH((table{members, {65'536}}),
                       "weir: katran_maglev_table: a table size of 65536 is not a prime from 3 to 5000011");
     CHECK_THROWS_WITH((table{members, {3}}),

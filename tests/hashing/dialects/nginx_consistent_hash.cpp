@@ -1,7 +1,7 @@
 #include <weir/hashing/dialects/nginx_consistent_hash.hpp>
 
 #include "catch.hpp"
-#include "support/members.hpp"
+#include "support/member_list.hpp"
 #include "support/vectors.hpp"
 
 #include <map>
@@ -73,7 +73,7 @@ TEST_CASE("a server that is down is passed over as if its points were not there"
 
 TEST_CASE("names are taken apart as nginx does: the port is the digits behind the last colon") {
     const auto same = [](const std::string& a, const std::string& b) {
-        const std::vector<weir::hash_member> one{{a, 1, 0}, {"other", 1, {1}}}, two{{b, 1, 0}, {"other", 1, {1}}};
+        const std::vector<weir::hash_member> one{{a, 1, 0}, {"other", 1, 1}}, two{{b, 1, 0}, {"other", 1, 1}};
         const table left{one}, right{two};
         for (std::uint64_t key = 0; key < 1000; ++key)
             if (left.find(key << 22) != right.find(key << 22)) return false;

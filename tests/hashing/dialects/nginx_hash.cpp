@@ -1,7 +1,7 @@
 #include <weir/hashing/dialects/nginx_hash.hpp>
 
 #include "catch.hpp"
-#include "support/members.hpp"
+#include "support/member_list.hpp"
 #include "support/vectors.hpp"
 
 #include <map>

@@ -106,7 +106,7 @@ private:
         const std::vector<std::uint32_t> numbers = detail::number_servers("haproxy_hash_table", members, known);
         for (std::size_t i = 0; i < members.size(); ++i) check(members[i], numbers[i]);
         const std::uint64_t weight = detail::total_weight(members);
-        points_.check("haproxy_hash_table", weight, per_weight);
+        detail::point_circle<std::uint32_t>::check_size("haproxy_hash_table", weight, per_weight);
         points_.reserve(weight * per_weight);
         for (const std::size_t i : detail::by_number(numbers))
             for (std::uint32_t p = 0; p < members[i].weight * per_weight; ++p)

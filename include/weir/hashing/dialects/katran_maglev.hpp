@@ -71,14 +71,15 @@ public:
     /// Throws std::invalid_argument: a size that is not prime, or below the number of members; no `hash_of`.
     katran_maglev_table(std::span<const hash_member> members, const options& o) {
         if (o.hash_of == nullptr) detail::reject("katran_maglev_table: hash_of is null; it has to be a function");
-        std::vector<std::pair<katran_endpoint, std::uint32_t>> sorted;
-        for (const hash_member& m : detail::by_identity(members))
-            sorted.push_back({{o.hash_of(m.identity), m.weight}, m.index});
-        std::stable_sort(sorted.begin(), sorted.end(),
-                         [](const auto& a, const auto& b) { return a.first.hash < b.first.hash; });
+        const std::vector<hash_member> all = detail::by_identity(members);
+        std::vector<std::pair<std::uint64_t, std::size_t>> order;  // by hash, and where that is equal by identity
+        order.reserve(all.size());
+        for (std::size_t i = 0; i < all.size(); ++i) order.emplace_back(o.hash_of(all[i].identity), i);
+        std::sort(order.begin(), order.end());
         std::vector<katran_endpoint> endpoints;
-        for (const auto& [endpoint, index] : sorted) endpoints.push_back(endpoint);
-        slots_ = {katran_slots(endpoints, o.table_size), [&](std::uint32_t e) { return sorted[e].second; }};
+        endpoints.reserve(all.size());
+        for (const auto& [hashed, i] : order) endpoints.push_back({hashed, all[i].weight});
+        slots_ = {katran_slots(endpoints, o.table_size), [&](std::uint32_t e) { return all[order[e].second].index; }};
     }
 
     [[nodiscard]] bool empty() const noexcept { return slots_.all().empty(); }

@@ -43,7 +43,7 @@ public:
     ketama_table(std::span<const hash_member> members, const options& o) : mode_{o.mode} {
         const std::vector<hash_member> sorted = detail::by_identity(members);
         const bool weighted = mode_ == ketama_mode::weighted;
-        points_.check("ketama_table", sorted.size(), weighted ? 160 : 100);
+        detail::point_circle<std::uint32_t>::check_size("ketama_table", sorted.size(), weighted ? 160 : 100);
         const std::uint64_t total = detail::total_weight(sorted);
         for (const hash_member& m : sorted) place(m, weighted ? digests(m.weight, total, sorted.size()) : 100);
         points_.close();

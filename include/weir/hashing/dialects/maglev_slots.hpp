@@ -44,6 +44,7 @@ template <class Due>
     std::vector<std::uint32_t> slots(size, nobody);
     using turn = std::pair<std::uint64_t, std::uint32_t>;  // round, then member
     std::vector<turn> turns;
+    turns.reserve(ways.size());
     for (std::uint32_t m = 0; m < ways.size(); ++m) turns.emplace_back(due(m, std::uint64_t{0}), m);
     std::make_heap(turns.begin(), turns.end(), std::greater<>{});
     for (std::uint32_t left = size; left > 0; --left) {

@@ -33,7 +33,7 @@ public:
     explicit nginx_consistent_hash_table(std::span<const hash_member> members, const options& = {}) {
         constexpr std::uint64_t per_weight = 160;
         const std::uint64_t weight = detail::total_weight(members);
-        points_.check("nginx_consistent_hash_table", weight, per_weight);
+        detail::point_circle<std::uint32_t>::check_size("nginx_consistent_hash_table", weight, per_weight);
         points_.reserve(weight * per_weight);
         for (const hash_member& m : detail::by_identity(members)) {
             const auto [host, port] = split(m.identity);

@@ -35,7 +35,8 @@ public:
     };
 
     /// Throws std::invalid_argument for a state with a place or an identity twice.
-    nginx_hash_table(std::span<const hash_member> members, const options& o) : nginx_hash_table{std::span{o.state}, members} {}
+    nginx_hash_table(std::span<const hash_member> members, const options& o)
+        : nginx_hash_table{std::span{o.state}, members} {}
     nginx_hash_table(const nginx_hash_table& previous, std::span<const hash_member> members)
         : nginx_hash_table{std::span{previous.state_}, members} {}
 

@@ -40,7 +40,7 @@ public:
     static constexpr std::uint64_t max_points = std::uint64_t{1} << 24;
 
     /// Throws std::invalid_argument where `weight` times `per_weight` points are too many; `who` is the table's name.
-    static void check(const char* who, std::uint64_t weight, std::uint64_t per_weight) {
+    static void check_size(const char* who, std::uint64_t weight, std::uint64_t per_weight) {
         if (weight > max_points / per_weight)
             reject(std::string{who} + ": weights of " + std::to_string(weight) + " in all times " +
                    std::to_string(per_weight) + " points are more than " + std::to_string(max_points) +
@@ -48,10 +48,17 @@ public:
     }
 
     void reserve(std::uint64_t points) { points_.reserve(static_cast<std::size_t>(points)); }
-    void place(Word at, std::uint32_t index) { points_.push_back({at, index}); }
+    /// All points of one member are placed before those of the next.
+    void place(Word at, std::uint32_t index) {
+        if (owners_.empty() || owners_.back() != index) owners_.push_back(index);
+        points_.push_back({at, static_cast<std::uint32_t>(owners_.size() - 1)});
+    }
     /// After the last `place`.
     void close() {
-        std::stable_sort(points_.begin(), points_.end(), [](const point& a, const point& b) { return a.at < b.at; });
+        std::sort(points_.begin(), points_.end(),
+                  [](const point& a, const point& b) { return a.at != b.at ? a.at < b.at : a.index < b.index; });
+        for (point& p : points_) p.index = owners_[p.index];
+        owners_ = {};
     }
     /// Leaves one of several equal points, the first.
     void drop_equal() {
@@ -103,9 +110,10 @@ public:
 private:
     struct point {
         Word at;
-        std::uint32_t index;
+        std::uint32_t index;  // until `close` the rank of its member
     };
     std::vector<point> points_;
+    std::vector<std::uint32_t> owners_;  // until `close`: indices, by rank
 };
 
 }  // namespace weir::inline WEIR_ABI::detail

@@ -4,8 +4,9 @@
 
 namespace weir::inline WEIR_ABI {
 
-/// xxHash64: what `weir::hash` is, as a value. Fast and even; whoever knows the seed, or can try keys out, can make keys
-/// collide. Source: Yann Collet's specification.
+/// xxHash64: what `weir::hash` is, as a value. Fast and even. A secret seed spreads keys that were found to collide without
+/// it; texts can also be built to collide, and these mostly do so under every seed: see siphash_2_4.
+/// Source: Yann Collet's specification.
 struct xxh64 {
     using is_avalanching = void;
     std::uint64_t seed = 0;

@@ -1,0 +1,202 @@
+#include "catch.hpp"
+#include "statistics.hpp"
+#include "support/any_selector.hpp"
+#include "support/length.hpp"
+
+#include <weir/random.hpp>
+#include <weir/select/choices.hpp>
+#include <weir/select/least_load.hpp>
+#include <weir/select/random.hpp>
+#include <weir/select/round_robin.hpp>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+// Shares are the weights: for every rotation and draw, and for least and choices at rest (equal loads), for any number
+// of backends, any weights, and whatever happens in between. Each backend is held against its own expectation.
+
+using weir_test::any_selector;
+
+namespace {
+
+struct subject {
+    const char* name;
+    any_selector<int> (*make)(weir::registry_base<int>&);
+    bool rotates;
+    bool looks_at_all;  // so that a pick from many takes long
+};
+
+template <class Selector>
+any_selector<int> seeded(weir::registry_base<int>& r) {
+    return any_selector<int>{Selector{r, weir::selector_options{.seed = 7}}};
+}
+any_selector<int> of_three(weir::registry_base<int>& r) {
+    return any_selector<int>{weir::choices<int, weir::in_flight, 3>{r, {}, {.seed = 7}}};
+}
+
+const subject subjects[] = {
+    {"round_robin", seeded<weir::round_robin<int>>, true, false},
+    {"round_robin per thread", seeded<weir::round_robin<int, weir::per_thread_cursor>>, true, false},
+    {"random", seeded<weir::random<int>>, false, false},
+    {"least_connections", seeded<weir::least_connections<int>>, false, true},
+    {"power_of_two", seeded<weir::power_of_two<int>>, false, false},
+    {"choices of 3", of_three, false, false},
+};
+
+std::uint32_t equal(std::size_t, weir::generator&) { return 1; }
+std::uint32_t one_two_three(std::size_t i, weir::generator&) { return static_cast<std::uint32_t>(1 + i % 3); }
+std::uint32_t one_to_thousand(std::size_t i, weir::generator&) { return i % 2 == 0 ? 1 : 1000; }
+std::uint32_t random_weight(std::size_t, weir::generator& random) {
+    return static_cast<std::uint32_t>(1 + random.below(1000));
+}
+
+/// A registry, and what each backend that ever was in it should have got so far. Backends are numbered as they come.
+struct model {
+    using weight_of = std::uint32_t (*)(std::size_t, weir::generator&);
+
+    weir::registry<int> registry;
+    weir::generator random{11};
+    weight_of weight;
+    std::vector<weir::backend_id> ids;
+    std::vector<std::uint32_t> weights;  // 0: not to be chosen
+    std::vector<std::uint32_t> up;       // what the weight is, or was before a condition
+    std::vector<double> expected;
+    std::vector<double> leeway;  // of a rotation: what comings and goings may have moved
+
+    model(std::size_t n, weight_of w) : weight{w} {
+        registry.update([&](auto& change) {
+            for (std::size_t i = 0; i < n; ++i) add(change);
+        });
+    }
+    template <class Change>
+    void add(Change& change) {
+        const std::uint32_t w = weight(ids.size(), random);
+        ids.push_back(change.add(static_cast<int>(ids.size()), {.weight = w}));
+        weights.push_back(w);
+        up.push_back(w);
+        expected.push_back(0);
+        leeway.push_back(3);  // the discrepancy of a rotation
+    }
+    [[nodiscard]] double total() const { return std::accumulate(weights.begin(), weights.end(), 0.0); }
+    [[nodiscard]] std::size_t eligible() const {
+        return weights.size() - static_cast<std::size_t>(std::count(weights.begin(), weights.end(), 0u));
+    }
+    std::size_t anybody() { return random.below(ids.size()); }
+
+    /// One that comes or goes has part of a turn behind or ahead, which the others share.
+    void moved(std::size_t who) {
+        const double all = total();
+        for (std::size_t i = 0; i < weights.size() && all > 0; ++i) leeway[i] += weights[i] / all;
+        leeway[who] += 1;
+    }
+
+    void change_members() {
+        std::size_t who = anybody();
+        switch (random.below(3)) {
+        case 0:
+            if (eligible() < 2 && weights[who] > 0) break;  // somebody stays
+            if (!registry.remove(ids[who])) break;
+            moved(who);
+            weights[who] = 0;
+            break;
+        case 1:
+            registry.update([&](auto& change) { add(change); });
+            moved(ids.size() - 1);
+            break;
+        default:
+            if (weights[who] == 0) break;
+            weights[who] = weight(random.below(100), random);
+            registry.set_weight(ids[who], weights[who]);
+        }
+    }
+    void change_conditions() {
+        constexpr weir::condition kinds[] = {weir::condition::failed_check, weir::condition::ejected,
+                                             weir::condition::draining, weir::condition::disabled};
+        const std::size_t who = anybody();
+        const auto one = kinds[who % 4];
+        if (weights[who] == 0) {
+            registry.clear(ids[who], one);
+            weights[who] = up[who];
+        } else if (eligible() > 1) {
+            registry.set(ids[who], one);
+            weights[who] = 0;
+        }
+        moved(who);
+    }
+    [[nodiscard]] std::vector<weir::backend_id> exclude_some() {
+        std::vector<weir::backend_id> all;
+        while (all.size() + 1 < eligible() && random.below(3) != 0) all.push_back(ids[anybody()]);
+        return all;
+    }
+};
+
+enum class phase { at_rest, members, conditions, exclusions };
+constexpr const char* phase_names[] = {"at rest", "through membership changes", "through condition changes",
+                                       "with exclusions"};
+
+std::string shares(const subject& s, std::size_t n, model::weight_of weight, phase when) {
+    model m{n, weight};
+    const any_selector<int> selector = s.make(m.registry);
+    const std::uint64_t picks = weir_test::repetitions(n <= 100 ? 12'000 : s.looks_at_all ? 1'500 : 30'000);
+    const std::uint64_t every = picks / 30 + 1;
+    std::vector<std::uint64_t> counts;
+    std::vector<weir::backend_id> excluded;
+    double choosable = m.total();
+    std::uint64_t since = 0;
+    const auto settle = [&] {  // what the picks since the last change should have brought
+        for (std::size_t i = 0; i < m.weights.size(); ++i)
+            if (std::find(excluded.begin(), excluded.end(), m.ids[i]) == excluded.end())
+                m.expected[i] += static_cast<double>(since) * m.weights[i] / choosable;
+        since = 0;
+    };
+    for (std::uint64_t i = 0; i < picks; ++i) {
+        if (i % every == every / 2 && when != phase::at_rest) {
+            settle();
+            if (when == phase::members) m.change_members();
+            if (when == phase::conditions) m.change_conditions();
+            if (when == phase::exclusions) excluded = m.exclude_some();
+            choosable = 0;
+            for (std::size_t k = 0; k < m.weights.size(); ++k)
+                if (std::find(excluded.begin(), excluded.end(), m.ids[k]) == excluded.end()) choosable += m.weights[k];
+        }
+        const auto lease = selector.pick({.exclude = excluded});
+        if (!lease) return "nobody was chosen: " + std::string{to_string(lease.error())};
+        const auto who = static_cast<std::size_t>(*lease);
+        if (who >= counts.size()) counts.resize(who + 1);
+        ++counts[who];
+        ++since;
+    }
+    settle();
+    counts.resize(m.expected.size());
+    if (s.rotates && when != phase::exclusions)
+        for (std::size_t i = 0; i < counts.size(); ++i)
+            if (std::abs(static_cast<double>(counts[i]) - m.expected[i]) > m.leeway[i])
+                return "backend " + std::to_string(i) + " has " + std::to_string(counts[i]) + ", in turn it has " +
+                       std::to_string(m.expected[i]) + " +- " + std::to_string(m.leeway[i]);
+    return weir_test::unfair(counts, std::span<const double>{m.expected});
+}
+
+void check(phase when) {
+    struct pattern {
+        const char* name;
+        model::weight_of weight;
+    };
+    for (const subject& s : subjects)
+        for (const pattern& p : {pattern{"equal", equal},
+                                 {"1:2:3", one_two_three},
+                                 {"1:1000", one_to_thousand},
+                                 {"random", random_weight}})
+            for (const std::size_t n : {1u, 2u, 3u, 10u, 100u, 10'000u}) {
+                INFO(s.name << ", " << n << " backends, weights " << p.name << ", "
+                            << phase_names[static_cast<int>(when)]);
+                CHECK(shares(s, n, p.weight, when) == "");
+            }
+}
+
+}  // namespace
+
+TEST_CASE("shares are the weights at rest") { check(phase::at_rest); }
+TEST_CASE("shares are the weights through membership changes") { check(phase::members); }
+TEST_CASE("shares are the weights through condition changes") { check(phase::conditions); }
+TEST_CASE("shares are the weights among those that are not excluded") { check(phase::exclusions); }

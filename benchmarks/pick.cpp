@@ -275,8 +275,7 @@ void add_selectors() {
         "round_robin 1:2:3", true, [](registry& r) { return weir::round_robin{r}; }, false);
     using per_thread = weir::round_robin<server, weir::per_thread_cursor>;
     add_selector<per_thread>("round_robin, per thread", false, [](registry& r) { return per_thread{r}; });
-    add_selector<per_thread>(
-        "round_robin 1:2:3, per thread", true, [](registry& r) { return per_thread{r}; }, false);
+    add_selector<per_thread>("round_robin 1:2:3, per thread", true, [](registry& r) { return per_thread{r}; }, false);
     add_selector<weir::random<server>>("random", false, [](registry& r) { return weir::random{r}; });
     add_selector<weir::random<server>>("random 1:2:3", true, [](registry& r) { return weir::random{r}; }, false);
     add_selector<weir::power_of_two<server>>("power_of_two", false, [](registry& r) { return weir::power_of_two{r}; });

@@ -41,7 +41,9 @@ private:
             request next;
             {
                 const std::lock_guard lock{mutex_};
-                if (waiting_.empty() || !(place = selector_.pick())) return;
+                if (waiting_.empty()) return;
+                place = selector_.pick();
+                if (!place) return;
                 next = std::move(waiting_.front());
                 waiting_.pop_front();
             }

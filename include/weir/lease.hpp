@@ -33,8 +33,10 @@ inline constexpr std::chrono::nanoseconds unmeasured{-1};  // measure it; any ot
 inline void end_and_look(record_base& r, metric_cell* first, outcome how) noexcept {
     const read_section section{*r.readers};
     const bool stays = first->stays(r);
-    if (r.leases.end(how)) return r.dispose();
-    if (stays) look_at(r, first);
+    if (r.leases.end(how))
+        r.dispose();
+    else if (stays)
+        look_at(r, first);
 }
 
 /// Ends a lease of a record that somebody learns from: `told` of its start, and all that there are by now.
@@ -117,8 +119,8 @@ private:
         detail::record_base* const r = std::exchange(picked_.record, nullptr);
         if (r == nullptr) return;
         if (auto* const metrics = r->metrics.load(std::memory_order_acquire); metrics != nullptr) [[unlikely]]
-            return detail::end_and_tell(*r, metrics, picked_.metrics, how, picked_.started, latency);
-        if (r->leases.end(how)) [[unlikely]]
+            detail::end_and_tell(*r, metrics, picked_.metrics, how, picked_.started, latency);
+        else if (r->leases.end(how)) [[unlikely]]
             r->dispose();
     }
 

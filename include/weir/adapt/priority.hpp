@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -108,6 +109,7 @@ public:
         };
         if (options_.rule == priority_rule::spread) {
             std::vector<priority_level> counts;
+            counts.reserve(levels.size());
             for (const auto& [level, count] : levels) counts.push_back(count);
             const std::vector<priority_share> shares = priority_load(counts, options_.overprovisioning);
             for (const bool degraded : {false, true})
@@ -125,9 +127,9 @@ public:
         if (options_.rule == priority_rule::backup) {
             for (const std::uint32_t i : v.eligible())
                 if (v.priority(i) > 0) t.backups.push_back(i);
-            std::stable_sort(t.backups.begin(), t.backups.end(), [&](std::uint32_t one, std::uint32_t other) {
-                return std::pair{is_degraded(v, one), v.priority(one)} <
-                       std::pair{is_degraded(v, other), v.priority(other)};
+            std::sort(t.backups.begin(), t.backups.end(), [&](std::uint32_t one, std::uint32_t other) {
+                return std::tuple{is_degraded(v, one), v.priority(one), one} <
+                       std::tuple{is_degraded(v, other), v.priority(other), other};
             });
         }
         return t;

@@ -124,7 +124,7 @@ private:
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint64_t best_of(const group& g, std::uint64_t hashed) const noexcept {
         std::uint64_t result = 0;
         for (std::uint32_t p = g.begin; p < g.end; ++p)
-            result = (std::max)(result, (std::uint64_t{draw(p, hashed)} << 32) | static_cast<std::uint32_t>(~p));
+            result = (std::max)(result, (std::uint64_t{draw(p, hashed)} << 32) | ~p);
         return result;
     }
     static std::uint64_t score_of(std::uint64_t draw) noexcept {

@@ -83,8 +83,8 @@ public:
         using kind = ejection_request::kind;
         // Who comes back makes room for who goes; then what fails now before what failed since the last sweep, and the
         // worst first.
-        std::stable_sort(requests.begin(), requests.end(), [](const auto& a, const auto& b) {
-            return std::tuple{a.what, -a.urgency} < std::tuple{b.what, -b.urgency};
+        std::sort(requests.begin(), requests.end(), [](const auto& a, const auto& b) {
+            return std::tuple{a.what, -a.urgency, a.id} < std::tuple{b.what, -b.urgency, b.id};
         });
         ejection_census pool{options_.condition};
         for (const record_base* r : d.read().records)

@@ -17,7 +17,8 @@ public:
     std::chrono::nanoseconds eject(std::chrono::nanoseconds base, std::chrono::nanoseconds most, double jitter,
                                    double random) noexcept {
         // Counting stops where the maximum is reached: what is bad for a day is forgiven as fast as what is bad for minutes.
-        const auto enough = static_cast<std::uint64_t>(most / base) + (most % base != base.zero() ? 1 : 0);
+        const auto enough = static_cast<std::uint64_t>(most / base) +
+                            (most % base != std::chrono::nanoseconds::zero() ? 1 : 0);
         if (in_a_row_ < enough) ++in_a_row_;
         const auto whole = in_a_row_ < enough ? base * static_cast<std::int64_t>(in_a_row_) : most;
         const double more = static_cast<double>(whole.count()) * jitter * random;

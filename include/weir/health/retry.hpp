@@ -46,7 +46,7 @@ public:
     retry_budget budget;
 
 private:
-    static const retry_options& checked(const retry_options& o) {
+    static retry_options checked(const retry_options& o) {
         if (o.attempts == 0 || o.attempts > most_attempts)
             detail::reject("retry_options: " + std::to_string(o.attempts) + " attempts are not from 1 to " +
                            std::to_string(most_attempts));

@@ -68,7 +68,7 @@ private:
     static constexpr std::int64_t most = std::int64_t{1} << 60;
     static constexpr std::int64_t unread = (std::numeric_limits<std::int64_t>::min)();
 
-    static const retry_budget_options& checked(const retry_budget_options& o) {
+    static retry_budget_options checked(const retry_budget_options& o) {
         const auto from_0 = [](const char* name, double value, int bound) {
             if (!(value >= 0 && value <= bound))
                 detail::reject(std::string{"retry_budget: "} + name + " of " + std::to_string(value) +

@@ -42,7 +42,7 @@ public:
     std::atomic<load_index*> index{nullptr};  ///< of that snapshot, if it has one
 
     /// The lease word of `r` has changed; inside a read section. Whoever has its slot now is looked at.
-    void moved(const record_base& r) noexcept {
+    void moved(const record_base& r) const noexcept {
         if (load_index* const i = index.load(std::memory_order_seq_cst)) i->refresh_slot(r.id.slot);
     }
     /// Ends a lease of `r`; those from `looking` on want to look at it afterwards.
@@ -53,8 +53,9 @@ public:
             const read_section section{d};
             // Without this lease only members are sure to stay until the section ends, and with them this watch.
             const bool stays = has(r);
-            if (r.leases.end(how)) return r.dispose();
-            if (!stays) return;
+            const bool last = r.leases.end(how);
+            if (last) r.dispose();
+            if (last || !stays) return;
             moved(r);
             look_at(r, looking);
             due = due_call();
@@ -78,13 +79,13 @@ public:
     }
 
     /// Under the writer's lock; what is returned is retired without it.
-    retired* subscribe(std::shared_ptr<const subscriber> one) {
+    retired* subscribe(const std::shared_ptr<const subscriber>& one) {
         auto all = std::make_shared<subscribers>();
         const waiting* const before = waiting_.load(std::memory_order_relaxed);
         if (before != nullptr)
             for (const auto& known : *before->all)
                 if (!known.expired()) all->push_back(known);
-        all->push_back(std::move(one));
+        all->push_back(one);
         auto next = std::make_unique<waiting>(std::move(all));
         return waiting_.exchange(next.release(), std::memory_order_seq_cst);
     }

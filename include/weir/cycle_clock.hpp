@@ -67,7 +67,7 @@ private:
             a.cycles += counted;
             a.time = time;
         }
-        // Between 0.1 and 10 GHz, counted over less than an hour: then the product below does not overflow either.
+        // Between 0.1 and 10 GHz, counted over less than an hour: nothing overflows, here or in now().
         if (known && passed < 3600 * 1'000 * stretch && counted >= static_cast<std::uint64_t>(passed) / 10 &&
             counted / 10 <= static_cast<std::uint64_t>(passed)) {
             a.rate = static_cast<std::uint64_t>(static_cast<double>(passed) / static_cast<double>(counted) *

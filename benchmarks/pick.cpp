@@ -289,6 +289,17 @@ void add_selectors() {
     using sessions = weir::sticky<weir::round_robin_policy>;
     add_selector<weir::basic_selector<server, sessions>>(
         "sticky, round_robin", false, [](registry& r) { return weir::basic_selector{r, sessions{}}; });
+    using slow = weir::slow_start<weir::round_robin_policy>;
+    add_selector<weir::basic_selector<server, slow>>(
+        "slow_start, round_robin", false, [](registry& r) { return weir::basic_selector{r, slow{}}; }, false);
+    add_selector<weir::basic_selector<server, slow>>(
+        "slow_start, round_robin, one warming", false,
+        [](registry& r) {
+            const weir::basic_selector selector{r, slow{{}, {.window = std::chrono::hours{1}}}};
+            r.add({~std::uint64_t{0}});
+            return selector;
+        },
+        false);
 }
 
 }  // namespace

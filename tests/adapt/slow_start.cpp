@@ -6,10 +6,15 @@
 #include "support/manual_clock.hpp"
 
 #include <weir/adapt/bounded_load.hpp>
+#include <weir/adapt/priority.hpp>
+#include <weir/adapt/sticky.hpp>
 #include <weir/select/choices.hpp>
 #include <weir/select/consistent_hash.hpp>
+#include <weir/select/ip_hash.hpp>
 #include <weir/select/least_load.hpp>
+#include <weir/select/maglev.hpp>
 #include <weir/select/random.hpp>
+#include <weir/select/rendezvous.hpp>
 #include <weir/select/round_robin.hpp>
 
 #include <deque>
@@ -234,12 +239,13 @@ struct rendezvous_by_key {
 
 }  // namespace
 
-TEST_CASE("whether a key is given to a warming backend does not depend on how well they go together") {
+TEMPLATE_TEST_CASE("whether a key is given to a warming backend does not depend on how well they go together", "",
+                   rendezvous_by_key, weir::rendezvous_policy, weir::maglev_policy) {
     manual_clock::set(1h);
     registry r;
     fill(r, {1, 1, 1});
-    const weir::basic_selector s{r, slow_start{rendezvous_by_key{}}};
-    const weir::basic_selector plain{r, rendezvous_by_key{}};
+    const weir::basic_selector s{r, slow_start{TestType{}}};
+    const weir::basic_selector plain{r, TestType{}};
     const auto id = r.add("new");
     manual_clock::advance(5s);
     int all = 0, half = 0;
@@ -426,6 +432,22 @@ TEMPLATE_TEST_CASE("slow start and bounded load compose: thinned while there is 
     for (const auto& m : r.members()) CHECK(m.in_flight == 0);
 }
 
+TEST_CASE("a session stays on a warming backend where sticky goes around slow start") {
+    manual_clock::set(1h);
+    registry r;
+    fill(r, {1, 1, 1});
+    const weir::basic_selector s{r, weir::sticky{slow_start{weir::random_policy{}}}, weir::selector_options{.seed = 1}};
+    const auto id = r.add("new");
+    const std::string session = s.policy().token("new");
+    int picks = 0, without = 0;
+    for (int i = 0; i < 1000; ++i) {
+        picks += s.pick({.session = session}).id() == id ? 1 : 0;
+        without += s.pick().id() == id ? 1 : 0;
+    }
+    CHECK(picks == 1000);
+    CHECK(std::abs(without - 1000 * 0.1 / 4) <= five_sigma(1000, 0.1 / 4));
+}
+
 TEST_CASE("two threads pick while backends come and go: always somebody, and nothing is left in flight") {
     manual_clock::set(1h);
     registry r;
@@ -471,4 +493,6 @@ TEST_CASE("a window, an aggression or a floor out of bounds is refused in words"
 
 static_assert(weir::policy<slow_start<ring>>);
 static_assert(weir::policy<slow_start<bounded_load<slow_start<ring>>>>);
-static_assert(slow_start<bounded_load<ring>>::by_key && !slow_start<weir::random_policy>::by_key);
+static_assert(slow_start<bounded_load<weir::priority<ring>>>::by_key &&
+              slow_start<weir::sticky<weir::ip_hash_policy>>::by_key);
+static_assert(!slow_start<weir::random_policy>::by_key);

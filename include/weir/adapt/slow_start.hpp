@@ -23,6 +23,7 @@ namespace weir::inline WEIR_ABI {
 /// Thread safety: that of the policy.
 /// Bias: policies by load see a warming backend as idle and take it whenever it takes part, until it has as many leases
 /// as the others. With least_load that is up to factor of all picks, with choices about D times factor of its share.
+/// Sessions: `sticky` goes around it, so that who has a session keeps it.
 /// One backend: that one. None: the error.
 /// Source: Envoy's slow start, where the factor multiplies the weight: the others share what a warming one leaves.
 template <class Policy>
@@ -84,7 +85,7 @@ private:
             return accept(i) && t.warming->admits(i, mix(roll ^ v.identity_hash(i)), now);
         };
         choice c = inner.choose(v, t.inner, s.inner, q, takes_part);
-        if (!c || !takes_part(c.index)) c = detail::rescue(v, q, takes_part);
+        if (!c.is_refused() && (!c || !takes_part(c.index))) c = detail::rescue(v, q, takes_part);
         return c ? c : inner.choose(v, t.inner, s.inner, q, accept);
     }
 };

@@ -26,6 +26,7 @@ struct ip_hash_policy {
     using mapping = consistent_hash_policy<nginx_ip_hash_table>;
 
     mapping homes{};
+    static constexpr bool by_key = true;
 
     struct table {
         mapping::table homes;

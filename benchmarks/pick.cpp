@@ -75,8 +75,9 @@ void add_row(const std::string& row, const std::function<std::shared_ptr<Thing>(
             row, std::to_string(n),
             [things, operation](benchmark::State& state) {
                 const auto thing = things->get();
+                Thing& subject = *thing;
                 std::uint64_t count = static_cast<std::uint64_t>(state.thread_index()) << 40;
-                for (auto _ : state) operation(*thing, ++count);
+                for (auto _ : state) operation(subject, ++count);
             },
             most_threads);
     }

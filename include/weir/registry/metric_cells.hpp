@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../load/metric.hpp"
+#include "../load/metric_set.hpp"
 #include "lease_watch.hpp"
 
 #include <memory>

@@ -135,10 +135,8 @@ private:
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
             const choice c = choose_plainly(p, query{options, nullptr, clock_, now, section.stripe()});
-            if (c.index < p.slots) [[likely]] {
-                f(*p.records[c.index]);
-                return pick_error::none;
-            }
+            if (c.index < p.slots) [[likely]]
+                return f(*p.records[c.index]), pick_error::none;
         }
         return choose_among(p, options, now, section.stripe(), f);
     }

@@ -216,8 +216,7 @@ private:
         return owed;
     }
 
-    /// A turn that is not among the entries. Apart, and asking for nothing but the turn: a pick then keeps nothing else
-    /// at hand for this case.
+    /// A turn that is not among the entries. Asks for nothing but the turn: a pick keeps nothing else at hand for it.
     WEIR_NEVER_INLINE std::uint32_t beyond(std::uint64_t turn) const noexcept {
         if (cycle_ == nullptr) return nobody;
         if (cycle_->length > 0) return first_[wrap(turn)];
@@ -228,8 +227,7 @@ private:
     [[nodiscard]] std::uint64_t wrap(std::uint64_t turn) const noexcept {
         std::uint64_t base = base_.load(std::memory_order_relaxed);
         const std::uint64_t lead_in = cycle_->lead_in, length = cycle_->entries.size() - lead_in;
-        if (turn - base < std::uint64_t{1} << 63) {
-            const std::uint64_t place = turn - base;
+        if (const std::uint64_t place = turn - base; place < std::uint64_t{1} << 63) {
             if (place < lead_in + length) return place;
             const std::uint64_t ahead = (place - lead_in) / length * length;
             base_.compare_exchange_strong(base, base + ahead, std::memory_order_relaxed);

@@ -57,7 +57,8 @@ public:
     std::uint16_t port_after(std::string_view text) {
         for (char bytes[512];;) {
             const auto at = said_.find(text), end = at == said_.npos ? at : said_.find('\n', at);
-            if (end != said_.npos) return static_cast<std::uint16_t>(std::stoi(said_.substr(said_.rfind(':', end) + 1)));
+            if (end != said_.npos)
+                return static_cast<std::uint16_t>(std::stoi(said_.substr(said_.rfind(':', end) + 1)));
             const auto n = ::read(out_, bytes, sizeof bytes);
             if (n <= 0) throw std::runtime_error("a program did not start: " + said_);
             said_.append(bytes, static_cast<std::size_t>(n));

@@ -43,7 +43,7 @@ struct request {
 struct load_options {
     std::uint16_t port;
     int connections = 32;
-    std::uint64_t requests = 0;  // at least; then until `finish`
+    std::uint64_t requests = 0;                                                  // at least; then until `finish`
     std::string start = "GET /work/", end = " HTTP/1.1\r\nHost: chaos\r\n\r\n";  // the request's id goes between them
     ms patience{20'000};                                                         // until the client hangs up
 };
@@ -72,7 +72,7 @@ public:
         join();
     }
 
-    std::vector<request> all{};          // in the order of their ends
+    std::vector<request> all{};  // in the order of their ends
     clock::time_point began = clock::now();
 
 private:

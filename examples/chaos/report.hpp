@@ -16,6 +16,8 @@ std::string text(const char* format, Values... values) {
     return out;
 }
 
+inline unsigned long long number(std::uint64_t n) { return n; }
+
 /// Requests of a load, counted by how they ended.
 struct account {
     template <class Of>
@@ -43,11 +45,11 @@ struct account {
 };
 
 inline void print(const account& a, std::uint64_t retried, double seconds) {
-    const auto n = [](std::uint64_t count) { return static_cast<unsigned long long>(count); };
     std::printf("  %llu requests in %.1f s: %llu answered, %llu refused with a reason, %llu failed, %llu cut; %llu "
                 "retried; p50 %.1f ms, p99 %.1f ms, longest %.0f ms\n",
-                n(a.requests), seconds, n(a.count(ending::answered)), n(a.count(ending::refused)),
-                n(a.count(ending::failed)), n(a.count(ending::cut)), n(retried), a.p50, a.p99, a.longest);
+                number(a.requests), seconds, number(a.count(ending::answered)), number(a.count(ending::refused)),
+                number(a.count(ending::failed)), number(a.count(ending::cut)), number(retried), a.p50, a.p99,
+                a.longest);
 }
 
 /// Figures asked beside figures reached. Only those that count, not those that time, fail a run with `counts_only`.
@@ -63,7 +65,8 @@ public:
     }
     void time(const std::string& what, ms most, double seconds) {
         const auto reached = seconds * 1000;
-        row(what, text("<= %d ms", int(most.count())), text("%.0f ms", reached), reached <= double(most.count()), false);
+        row(what, text("<= %d ms", int(most.count())), text("%.0f ms", reached), reached <= double(most.count()),
+            false);
     }
     void share(const std::string& what, double most, double reached) {
         row(what, text("<= %.2f %%", most * 100), text("%.2f %%", reached * 100), reached <= most, false);
@@ -74,6 +77,7 @@ public:
     }
     void head() const { std::printf("\n  %-62s %14s %12s  held\n", "figure", "asked", "reached"); }
 
+    void miss() { held_ = false; }
     bool held() const { return held_; }
 
 private:

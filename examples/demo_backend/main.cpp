@@ -200,10 +200,10 @@ int main(int argc, char** argv) {
     program app{"demo_backend", "A small HTTP backend that says who it is"};
     app.add_option("--listen", address, "HOST:PORT; port 0 takes a free one");
     app.add_option("--name", s.set.name, "what it calls itself");
-    app.add_option("--colour", s.set.colour, "a CSS colour for its page")->check([](const std::string& c) {
-        const bool known = c.find_first_not_of("#0123456789abcdefghijklmnopqrstuvwxyzABCDEF") == c.npos;
-        return known ? "" : "'" + c + "': expected a CSS colour";
-    });
+    const auto is_colour = [](const std::string& c) {
+        return c.find_first_not_of("#0123456789abcdefghijklmnopqrstuvwxyzABCDEF") == c.npos;
+    };
+    app.add_option("--colour", s.set.colour, "a CSS colour for its page")->check(accepts(is_colour, "a CSS colour"));
     app.add_option("--delay", s.set.delay, "ms to wait before each reply")->check(CLI::Range(0, 3600000));
     app.add_option("--error-rate", s.set.error_rate, "share of requests answered 500")->check(CLI::Range(0.0, 1.0));
     app.add_option("--error-delay", s.set.error_delay, "ms to wait before a 500")->check(CLI::Range(0, 3600000));

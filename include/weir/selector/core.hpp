@@ -181,8 +181,7 @@ private:
         return policy_.choose(*p.members, static_cast<const published&>(p).contents, state_, q, accept_any{});
     }
 
-    // Makes a query of its own, so that the usual one never leaves the registers. For callers that are out of line; inlined
-    // in them, since a choice handed back through memory stalls its reader.
+    // Makes a query of its own, so that the usual one stays in registers. Inlined: a choice from memory stalls its reader.
     WEIR_ALWAYS_INLINE choice decide_among(const published_base& p, const pick_options& options,
                                            std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
         if (p.members == nullptr || (p.members->eligible().empty() && !keeps_sessions<Policy>)) return {};

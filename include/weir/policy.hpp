@@ -14,9 +14,9 @@
 
 namespace weir::inline WEIR_ABI {
 
-/// What one pick may be told. All of it is optional; what it refers to must live until the pick returns. Where both `key`
-/// and `key_text` are given, weir's own tables go by the key, dialects by the text. A text is hashed by xxHash64, or as the
-/// dialect does.
+/// What one pick may be told. All of it is optional; what it refers to must live until the pick returns. A text is hashed
+/// by xxHash64, or as the dialect does. Where both `key` and `key_text` are given, weir's own tables go by the key,
+/// dialects by the text.
 struct pick_options {
     std::optional<std::uint64_t> key = {};             ///< for hashing selectors; `weir::hash(text)` makes one
     std::string_view key_text = {};                    ///< or its text, hashed by the table; empty: no key

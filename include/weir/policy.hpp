@@ -14,10 +14,12 @@
 
 namespace weir::inline WEIR_ABI {
 
-/// What one pick may be told. All of it is optional; what it refers to must live until the pick returns.
+/// What one pick may be told. All of it is optional; what it refers to must live until the pick returns. A text is hashed
+/// by xxHash64, or as the dialect does. Where both `key` and `key_text` are given, weir's own tables go by the key,
+/// dialects by the text.
 struct pick_options {
     std::optional<std::uint64_t> key = {};             ///< for hashing selectors; `weir::hash(text)` makes one
-    std::string_view key_text = {};                    ///< the key as text, for dialects that hash it; empty: no key
+    std::string_view key_text = {};                    ///< or its text, hashed by the table; empty: no key
     std::span<const backend_id> exclude = {};          ///< never these: an array or vector, or {&id, 1} for one
     std::optional<std::chrono::nanoseconds> now = {};  ///< since the epoch of the registry's clock; saves reading it
     std::string_view session = {};                     ///< the token that the client brings, for the adaptor `sticky`
@@ -175,7 +177,7 @@ concept chooses_noexcept = requires(const P& p, const view& v, const typename P:
 /// over all that are acceptable decides. One that must not be overruled returns `choice::refused()`.
 ///
 /// Models: rotation_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
-/// adaptor bounded_load.
+/// adaptors bounded_load, slow_start, priority and sticky.
 template <class P>
 concept policy = std::copyable<P> && detail::has_table<P> && detail::has_state<P> && detail::can_make_state<P> &&
                  detail::can_build<P> && detail::can_choose<P, detail::accept_any> &&

@@ -97,10 +97,14 @@ inline void kill_without_retries(const settings& set, figures& table) {
     table.head();
     table.exactly("backend killed under load, times", 5, under_load(l, kills));
     kills.push_back(clock::time_point::max());
-    for (std::size_t k = 0; k + 1 < kills.size(); ++k)
-        table.count("errors of 32 connections by kill " + std::to_string(k + 1), 8, count(l, [&](const request& r) {
-                        return r.how != ending::answered && r.ended >= kills[k] && r.ended < kills[k + 1];
-                    }));
+    for (std::size_t k = 0; k + 1 < kills.size(); ++k) {
+        const auto by_this = [&](const request& r) {
+            return r.how != ending::answered && r.ended >= kills[k] && r.ended < kills[k + 1];
+        };
+        const auto sent_later = count(l, [&](const request& r) { return by_this(r) && r.began > kills[k]; });
+        table.count(text("errors of 32 connections by kill %d (%llu sent to it later)", int(k + 1), number(sent_later)),
+                    8, count(l, by_this));
+    }
 }
 
 }  // namespace chaos

@@ -103,7 +103,7 @@ inline void kill_without_retries(const settings& set, figures& table) {
         };
         const auto sent_later = count(l, [&](const request& r) { return by_this(r) && r.began > kills[k]; });
         table.count(text("errors of 32 connections by kill %d (%llu sent to it later)", int(k + 1), number(sent_later)),
-                    8, count(l, by_this));
+                    8, count(l, by_this), true);
     }
 }
 

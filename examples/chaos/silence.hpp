@@ -38,14 +38,14 @@ void go_silent(stage& s, figures& table, int i, int rounds, Silence silence, Voi
     table.head();
     table.time(text("until it was out of rotation, the longest of %d times", rounds),
                check_fall * check_interval + check_timeout, longest);
-    table.count("requests not answered, of those that began while it was out", 0, caught);
+    table.count("requests not answered, of those that began while it was out", 0, caught, true);
     table.count("requests neither answered nor refused with a reason", 0,
                 a.count(ending::failed) + a.count(ending::cut));
 }
 
 inline void hang(const settings& set, figures& table) {
     stage s(set.run, {.backend = {"--delay", "5"}, .proxy = checked});
-    go_silent(s, table, 0, 5, [&] { s.become(0, "hanging"); }, [&] { s.become(0, "well"); });
+    go_silent(s, table, 0, set.rounds, [&] { s.become(0, "hanging"); }, [&] { s.become(0, "well"); });
 }
 
 inline void blackhole(const settings& set, figures& table) {

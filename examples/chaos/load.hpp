@@ -45,7 +45,8 @@ struct load_options {
     int connections = 32;
     std::uint64_t requests = 0;                                                  // at least; then until `finish`
     std::string start = "GET /work/", end = " HTTP/1.1\r\nHost: chaos\r\n\r\n";  // the request's id goes between them
-    ms patience{20'000};                                                         // until the client hangs up
+    ms think{0};          // between an answer and the next request
+    ms patience{20'000};  // until the client hangs up
 };
 
 /// Begins when it is made. What it has counted can be read once it is finished.
@@ -104,6 +105,7 @@ private:
             c.waits_since = clock::time_point::max();
             all.push_back(r);
             ++done_;
+            if (set_.think != ms(0)) co_await pause(set_.think);
         }
         --running_;
     }

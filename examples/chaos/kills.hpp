@@ -87,7 +87,7 @@ inline void kill_posts(const settings& set, figures& table) {
 }
 
 inline void kill_without_retries(const settings& set, figures& table) {
-    const auto requests = (std::min)(set.requests, std::uint64_t{100'000});
+    const auto requests = (std::min)(set.requests, std::uint64_t{50'000});
     // Not as fast as it can: what is sent while the system still closes the connections of a killed backend is lost, too.
     stage s(set.run, {.backend = {"--delay", "5"}, .proxy = {"--retries", "0"}});
     load l({.port = s.port, .requests = requests, .think = ms(2)});

@@ -16,9 +16,11 @@
 #include <boost/beast/http/write.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <utility>
 
 namespace weir::inline WEIR_ABI {
@@ -91,12 +93,18 @@ private:
         if (std::none_of(options_.statuses.begin(), options_.statuses.end(), expected)) co_return probe_result::failed;
         if (options_.body.empty() && !options_.keep) co_return probe_result::passed;
 
+        // Of a length that is announced, Beast would reserve all.
+        if (answer->content_length().value_or(0) > options_.max_body) co_return too_large();
         answer->body_limit(options_.max_body);
         std::tie(ec, n) = co_await http::async_read(socket, buffer, *answer, error_first);
-        if (ec == http::error::body_limit && options_.body.empty()) co_return probe_result::passed;
+        if (ec == http::error::body_limit) co_return too_large();
         if (ec || answer->get().body().find(options_.body) == std::string::npos) co_return probe_result::failed;
         if (options_.keep && answer->keep_alive() && buffer.size() == 0) target.kept.emplace(std::move(socket));
         co_return probe_result::passed;
+    }
+
+    [[nodiscard]] probe_result too_large() const noexcept {
+        return options_.body.empty() ? probe_result::passed : probe_result::failed;
     }
 
     [[nodiscard]] std::string host_for(const socket_type& socket) const {

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -51,6 +52,11 @@ public:
         core_->locate = [&r, f = std::move(endpoints_of)](backend_id id, std::vector<endpoint>& to) {
             return r.visit(id, [&](const Backend& b) { to = f(b); });
         };
+        core_->roster = [h = r.hub()] {
+            const detail::read_section section{h->readers};
+            const view* const v = h->seen();
+            return v != nullptr ? v->roster_version() : 0;
+        };
         core_->make = [p = std::move(p)](probe_target& target) { return p(target); };
         boost::asio::co_spawn(core_->executor, run(core_), [](std::exception_ptr e) {
             if (e) std::rethrow_exception(e);
@@ -86,13 +92,17 @@ private:
 
         /// Gives how long there is nothing to do.
         std::chrono::nanoseconds sweep() {
-            const auto late = [at = now()](const auto& one) { return at >= one->what.deadline; };
+            std::vector<std::shared_ptr<probe_out>> late;
             for (const auto& one : out)
-                if (late(one)) one->cancel.emit(boost::asio::cancellation_type::terminal);
+                if (now() >= one->what.deadline) late.push_back(one);
+            for (const auto& one : late) one->cancel.emit(boost::asio::cancellation_type::terminal);
+
             std::vector<endpoint> endpoints;
-            std::erase_if(kept, [&](const auto& one) { return !locate(one.first, endpoints); });
+            if (const auto seen = roster(); std::exchange(known_roster, seen) != seen)
+                std::erase_if(kept, [&](const auto& one) { return !locate(one.first, endpoints); });
             for (const probe& p : checker->due(now()))
-                if (locate(p.id, endpoints)) start(p, std::move(endpoints));
+                if (checker != nullptr && locate(p.id, endpoints)) start(p, std::move(endpoints));
+            if (checker == nullptr) return {};  // an observer of what was published has stopped it
             const auto at = now();
             return detail::between(at, checker->next_due(at));
         }
@@ -115,7 +125,8 @@ private:
         void end(const std::shared_ptr<probe_out>& one, probe_result result) {
             out.erase(one);
             if (checker == nullptr) return;
-            if (one->target.kept) kept.insert_or_assign(one->what.id, *std::move(one->target.kept));
+            if (one->target.kept && locate(one->what.id, one->target.endpoints))  // it may be gone
+                kept.insert_or_assign(one->what.id, *std::move(one->target.kept));
             if (checker->report(one->what, result, now())) timer.cancel();
         }
 
@@ -123,7 +134,8 @@ private:
             checker = nullptr;
             timer.cancel();
             kept.clear();
-            for (const auto& one : out) one->cancel.emit(boost::asio::cancellation_type::terminal);
+            for (const auto& one : std::vector(out.begin(), out.end()))
+                one->cancel.emit(boost::asio::cancellation_type::terminal);
         }
 
         const boost::asio::any_io_executor executor;
@@ -131,9 +143,11 @@ private:
         active_checker* checker;  // null: stopped
         detail::clock_function clock = nullptr;
         std::function<bool(backend_id, std::vector<endpoint>&)> locate = {};
+        std::function<std::uint64_t()> roster = {};
         std::function<boost::asio::awaitable<probe_result>(probe_target&)> make = {};
         std::unordered_set<std::shared_ptr<probe_out>> out = {};
         std::unordered_map<backend_id, boost::asio::ip::tcp::socket> kept = {};
+        std::uint64_t known_roster = 0;  // of which `kept` is
     };
 
     static boost::asio::awaitable<void> run(std::shared_ptr<core> c) {

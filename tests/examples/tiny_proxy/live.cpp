@@ -780,6 +780,180 @@ TEST_CASE("selectors spread requests, and hashing ones keep their keys") {
     }
 }
 
+TEST_CASE("checks take out who fails them, and let them back") {
+    std::atomic<bool> well = false;
+    recorder sick([&](const std::string& head, auto&) {
+        return well || head.find("GET /health ") != 0 ? ok("sick") : "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"s;
+    });
+    recorder good([](auto&, auto&) { return ok("good"); });
+    const proxy p({sick.address(), good.address()},
+                  {"--check", "http:/health,interval=500,fast=20,rise=2,fall=2,host=shop.example,keep=1"});
+    CHECK(p.comes_to("\"conditions\": \"failed_check\""));
+    for (int i = 0; i < 20; ++i) CHECK(ask(p.port, get("/x")).body == "good");
+    CHECK(sick.requests()[0].first.find("\r\nHost: shop.example\r\n") != std::string::npos);
+    CHECK(p.stats().find("\"state\": \"down\"") != std::string::npos);
+    well = true;
+    std::string all;
+    for (int i = 0; i < 20'000 && (all = p.stats()).find("failed_check") != all.npos; ++i) {
+    }
+    CHECK(all.find("failed_check") == all.npos);
+    bool back = false;
+    for (int i = 0; i < 20; ++i) back = ask(p.port, get("/x")).body == "sick" || back;
+    CHECK(back);
+}
+
+TEST_CASE("a check by connect finds who refuses without a request, and statuses and bodies are the user's to expect") {
+    auto [held, port] = listener();
+    held = descriptor();  // closed: connects are refused
+    recorder good([](auto&, auto&) { return "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nwell"s; });
+    const auto gone = "127.0.0.1:"s + std::to_string(port);
+    for (const std::string check : {"tcp,interval=500", "http:/x,interval=500,status=200-299+404,body=well"}) {
+        CAPTURE(check);
+        const proxy p({gone, good.address()}, {"--check", check});
+        CHECK(p.comes_to("\"conditions\": \"failed_check\""));
+        CHECK(p.comes_to("\"state\": \"up\""));
+        CHECK(p.stats().find("\"retried\": 0") != std::string::npos);
+    }
+    const proxy p({good.address()}, {"--check", "http:/x,interval=500,status=404,body=ill", "--panic", "0"});
+    CHECK(p.comes_to("\"conditions\": \"failed_check\""));
+    CHECK(ask(p.port, get("/")).body == "503 none_eligible\n");
+}
+
+TEST_CASE("an outlier is ejected, and comes back by way of a trial") {
+    std::atomic<bool> well = false;
+    recorder sick([&](auto&, auto&) { return well ? ok("sick") : "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"s; });
+    recorder good([](auto&, auto&) { return ok("good"); });
+    const proxy p({sick.address(), good.address()}, {"--outlier", "consecutive=3,base=300,max=300,interval=100"});
+    for (int i = 0; i < 6; ++i) CHECK(ask(p.port, get("/")).status != 0);
+    CHECK(p.comes_to("\"cause\": \"consecutive_failures\""));
+    CHECK(p.comes_to("\"conditions\": \"half_open\""));
+    well = true;
+    std::string all;
+    for (int i = 0; i < 20'000 && (all = p.stats()).find("in_service", all.find("in_service") + 1) == all.npos; ++i)
+        CHECK(ask(p.port, get("/")).status != 0);
+    CHECK(all.find("half_open") == all.npos);
+    CHECK(all.find("ejected\"") == all.npos);
+}
+
+TEST_CASE("outliers stay out for their time, and without the flag nobody is ejected") {
+    recorder sick([](auto&, auto&) { return "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"s; });
+    recorder good([](auto&, auto&) { return ok("good"); });
+    for (const bool eject : {false, true}) {
+        const proxy p({sick.address(), good.address()},
+                      eject ? std::vector<std::string>{"--outlier"} : std::vector<std::string>{});
+        for (int i = 0; i < 10; ++i) ask(p.port, get("/"));  // five to each
+        if (eject) CHECK(p.comes_to("\"conditions\": \"ejected\""));
+        CHECK(p.comes_to("\"gateway_failure\": 5"));
+        int failed = 0;
+        for (int i = 0; i < 20; ++i) failed += ask(p.port, get("/")).status == 503;
+        CHECK(failed == (eject ? 0 : 10));
+    }
+}
+
+TEST_CASE("there are as many retries as are asked for") {
+    std::vector<std::unique_ptr<recorder>> dying;
+    std::vector<std::string> addresses;
+    for (int i = 0; i < 5; ++i) {
+        dying.push_back(std::make_unique<recorder>([](auto&, auto&) { return ""; }));
+        addresses.push_back(dying.back()->address());
+    }
+    const auto sent = [&] {
+        std::size_t all = 0;
+        for (const auto& d : dying) all += d->requests().size();
+        return all;
+    };
+    for (const std::size_t retries : {0u, 1u, 4u}) {
+        const proxy p(addresses, {"--retries", std::to_string(retries)});
+        const auto before = sent();
+        for (int i = 0; i < 5; ++i) CHECK(ask(p.port, get("/")).body == "502 hung up\n");
+        CHECK(sent() - before == 5 * (1 + retries));
+        CHECK(p.comes_to("\"retried\": " + std::to_string(5 * retries)));
+    }
+}
+
+TEST_CASE("retries end with their budget, and requests go on") {
+    recorder first([](auto&, auto&) { return ""; }), second([](auto&, auto&) { return ""; });
+    const proxy p({first.address(), second.address()});
+    for (int round = 0; round < 30; ++round) {
+        std::vector<client> clients;
+        for (int i = 0; i < 8; ++i) clients.emplace_back(p.port).send(get("/"));
+        for (auto& c : clients) CHECK(c.read().status == 502);
+    }
+    CHECK(p.stats().find("\"retries_refused\": 0") == std::string::npos);
+    CHECK(p.stats().find("\"requests\": 240") != std::string::npos);
+}
+
+TEST_CASE("a cookie keeps a session on its backend, also while that drains") {
+    auto first = std::make_unique<demo_backend>("first");
+    const demo_backend second("second");
+    for (const std::string balance : {"round_robin", "random", "maglev", "bounded_ring_hash"}) {
+        CAPTURE(balance);
+        const proxy p({first->address(), second.address()}, {"--sticky", "weir", "--balance", balance});
+        const auto issued = [](const reply& r) {
+            const auto at = r.head.find("\r\nSet-Cookie: weir=");
+            if (at == r.head.npos) return ""s;
+            CHECK(r.head.substr(at + 35).find("; HttpOnly; Path=/; SameSite=Lax\r\n") == 0);
+            return r.head.substr(at + 19, 16);
+        };
+        std::map<std::string, std::string> tokens;  // by backend
+        for (int i = 0; i < 1000 && tokens.size() < 2; ++i) {
+            const auto r = ask(p.port, get("/" + std::to_string(i)));
+            tokens[r.body] = issued(r);
+        }
+        REQUIRE(tokens.size() == 2);
+        CHECK(tokens["first\n"] != tokens["second\n"]);
+        const auto with = [&](const std::string& cookie) {
+            return ask(p.port, get("/x", "Host: a\r\nCookie: " + cookie + "\r\n"));
+        };
+        for (const auto& [body, token] : tokens)
+            for (const auto& cookie : {"weir=" + token, "a=b; weir=" + token + ";c=d", "a=b;weir=" + token}) {
+                const auto r = with(cookie);
+                CHECK(r.body == body);
+                CHECK(issued(r).empty());
+            }
+        for (const std::string forged :
+             {"weir=0123456789abcdef", "weir=", "weir", "weir=x", "xweir=" + tokens["first\n"], "weir=127.0.0.1:80",
+              "weir=" + tokens["first\n"] + "0"}) {
+            CAPTURE(forged);
+            const auto r = with(forged);
+            CHECK(r.status == 200);
+            CHECK(issued(r) == tokens[r.body]);
+        }
+        const auto order = "POST /drain?backend=" + first->address() + " HTTP/1.1\r\nHost: a\r\n\r\n";
+        CHECK(ask(p.admin, order).status == 200);
+        for (int i = 0; i < 10; ++i) CHECK(ask(p.port, get("/" + std::to_string(i))).body == "second\n");
+        CHECK(with("weir=" + tokens["first\n"]).body == "first\n");
+    }
+    const proxy p({first->address(), second.address()}, {"--sticky", "weir"});
+    std::string cookie;
+    for (reply r; r.body != "first\n"; cookie = r.head.substr(r.head.find("weir="), 21)) r = ask(p.port, get("/x"));
+    first.reset();  // killed
+    const auto moved = ask(p.port, get("/x", "Host: a\r\nCookie: " + cookie + "\r\n"));
+    CHECK(moved.body == "second\n");
+    CHECK(moved.head.find("\r\nSet-Cookie: weir=") != std::string::npos);
+    CHECK(moved.head.find(cookie) == std::string::npos);
+}
+
+TEST_CASE("without the flag no cookie is set, and a client's own reach the backend") {
+    recorder backend([](auto&, auto&) { return ok("yes"); });
+    const proxy p({backend.address()});
+    CHECK(ask(p.port, get("/", "Host: a\r\nCookie: a=b; weir=0123456789abcdef\r\n")).head.find("Set-Cookie") ==
+          std::string::npos);
+    CHECK(backend.requests()[0].first.find("\r\nCookie: a=b; weir=0123456789abcdef\r\n") != std::string::npos);
+}
+
+TEST_CASE("in panic those who are out are tried all the same") {
+    auto [held, port] = listener();
+    held = descriptor();  // closed: connects are refused
+    const auto gone = "127.0.0.1:"s + std::to_string(port);
+    const proxy p({gone});
+    CHECK(ask(p.port, get("/")).status == 502);
+    CHECK(p.comes_to("\"panic\": true"));
+    CHECK(ask(p.port, get("/")).body == "502 all_excluded\n");
+    recorder back([](auto&, auto&) { return ok("back"); }, port);
+    CHECK(ask(p.port, get("/")).body == "back");
+}
+
 TEST_CASE("a wrong command line is one line that names the value and what is accepted, and exit code 2") {
     auto [held, port] = listener();
     const auto taken = "127.0.0.1:"s + std::to_string(port);
@@ -811,6 +985,28 @@ TEST_CASE("a wrong command line is one line that names the value and what is acc
              {{"--backend", b, "--connect-timeout", "-1"}, {"-1"}},
              {{"--backend", b, "--idle-timeout", "nan"}, {"nan"}},
              {{"--backend", b, "--max-body=-1"}, {"-1", "9223372036854775807"}},
+             {{"--backend", b, "--check", "udp"}, {"udp", "tcp or http:/PATH"}},
+             {{"--backend", b, "--check", "http:health"}, {"http:health", "http:/PATH"}},
+             {{"--backend", b, "--check", "tcp,rise"}, {"rise", "rise=N"}},
+             {{"--backend", b, "--check", "tcp,rise=x"}, {"rise=x", "rise=N"}},
+             {{"--backend", b, "--check", "tcp,rise=0"}, {"rise 0", "at least 1"}},
+             {{"--backend", b, "--check", "tcp,fall=-1"}, {"fall -1", "at least 1"}},
+             {{"--backend", b, "--check", "tcp,body=x"}, {"body=x", "for http"}},
+             {{"--backend", b, "--check", "tcp,interval=100,timeout=200"}, {"0.2 s", "0.1 s"}},
+             {{"--backend", b, "--check", "tcp,interval=-5"}, {"-0.005 s"}},
+             {{"--backend", b, "--check", "tcp,interval=99999999999"}, {"interval=99999999999", "interval=MS"}},
+             {{"--backend", b, "--check", "tcp,jitter=2"}, {"jitter 2", "0 to 1"}},
+             {{"--backend", b, "--check", "http:/,status=20x"}, {"status=20x", "status=200-299"}},
+             {{"--backend", b, "--check", "http:/,status=99"}, {"99", "200 to 599"}},
+             {{"--backend", b, "--check", "http:/ x"}, {"/ x", "visible"}},
+             {{"--backend", b, "--outlier", "often=1"}, {"often=1", "consecutive=N"}},
+             {{"--backend", b, "--outlier", "consecutive=0"}, {"consecutive_failures of 0", "at least 1"}},
+             {{"--backend", b, "--outlier", "share=1.5"}, {"1.5", "0 to 1"}},
+             {{"--backend", b, "--outlier", "base=10,max=5"}, {"max_ejection_time", "base_ejection_time"}},
+             {{"--backend", b, "--retries", "-1"}, {"-1", "0 to 7"}},
+             {{"--backend", b, "--retries", "8"}, {"8", "0 to 7"}},
+             {{"--backend", b, "--sticky", "a b"}, {"a b", "a cookie's name"}},
+             {{"--backend", b, "--panic", "101"}, {"101", "0 to 100"}},
              {{"--backend", b, "--frobnicate"}, {"--frobnicate", "--help"}},
          }) {
         auto all = arguments;

@@ -1,0 +1,29 @@
+#include "weir/asio/endpoint_probe.hpp"
+
+#include "catch.hpp"
+
+using namespace weir;
+
+namespace {
+
+struct exemplar {
+    boost::asio::awaitable<probe_result> operator()(probe_target& target) const;
+};
+struct no_coroutine {
+    probe_result operator()(probe_target& target) const;
+};
+struct changes_itself {
+    boost::asio::awaitable<probe_result> operator()(probe_target& target);
+};
+struct says_nothing {
+    boost::asio::awaitable<void> operator()(probe_target& target) const;
+};
+
+static_assert(endpoint_probe<exemplar>);
+static_assert(!endpoint_probe<no_coroutine>);
+static_assert(!endpoint_probe<changes_itself>);
+static_assert(!endpoint_probe<says_nothing>);
+
+}  // namespace
+
+TEST_CASE("a target keeps no connection at first") { CHECK_FALSE(probe_target{}.kept); }

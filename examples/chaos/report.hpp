@@ -45,11 +45,11 @@ struct account {
 };
 
 inline void print(const account& a, std::uint64_t retried, double seconds) {
-    std::printf("  %llu requests in %.1f s: %llu answered, %llu refused with a reason, %llu failed, %llu cut; %llu "
-                "retried; p50 %.1f ms, p99 %.1f ms, longest %.0f ms\n",
-                number(a.requests), seconds, number(a.count(ending::answered)), number(a.count(ending::refused)),
-                number(a.count(ending::failed)), number(a.count(ending::cut)), number(retried), a.p50, a.p99,
-                a.longest);
+    std::printf(
+        "  %llu requests in %.1f s: %llu answered, %llu refused with a reason, %llu failed, %llu cut; %llu retried\n"
+        "  p50 %.1f ms, p99 %.1f ms, longest %.0f ms\n",
+        number(a.requests), seconds, number(a.count(ending::answered)), number(a.count(ending::refused)),
+        number(a.count(ending::failed)), number(a.count(ending::cut)), number(retried), a.p50, a.p99, a.longest);
 }
 
 /// Figures asked beside figures reached. Those that need a machine with nothing else to do are printed, but fail nothing,

@@ -21,10 +21,8 @@ inline void fast_failures(const settings& set, figures& table) {
         l.finish();
         summary(l, s);
         if (selector == "peak_ewma") table.head();
-        table.share(selector + ": its share in the first 100 ms, below its fair one", fair,
-                    share_of_b0(l, from, ms(100)));
-        table.share(selector + ": its share in the first second, below its fair one", fair,
-                    share_of_b0(l, from, ms(1000)));
+        table.share(selector + ": share in the first 100 ms, below its fair one", fair, share_of_b0(l, from, ms(100)));
+        table.share(selector + ": share in the first second, below its fair one", fair, share_of_b0(l, from, ms(1000)));
     }
 
     constexpr ms sweep{1000};

@@ -5,6 +5,7 @@
 #include "namespace.hpp"
 #include "scenario.hpp"
 
+#include <map>
 #include <optional>
 
 namespace chaos {
@@ -67,21 +68,21 @@ inline void blackhole(const settings& set, figures& table) {
 /// The proxy is quiet while the backend dies, so that no request is lost but by a refused connection.
 inline void refuse(const settings& set, figures& table) {
     stage s(set.run, {.proxy = {"--retries", "0"}});
-    for (const int connections : {1, 32}) {
-        std::uint64_t worst = 0;
+    std::map<int, std::uint64_t> most;
+    for (const int clients : {1, 32})
         for (int round = 0; round < 10; ++round) {
-            load({.port = s.port, .connections = connections, .requests = 1000}).finish();
+            load({.port = s.port, .connections = clients, .requests = 1000}).finish();
             s.kill(0);
-            load l({.port = s.port, .connections = connections, .requests = 1000});
+            load l({.port = s.port, .connections = clients, .requests = 1000});
             l.finish();
-            worst = (std::max)(worst, account(l.all).lost());
+            most[clients] = (std::max)(most[clients], account(l.all).lost());
             if (round == 9) summary(l, s);
             s.start(0);
             s.when_in(0);
         }
-        if (connections == 1) table.head();
-        table.count(text("failed by refused connections, %d clients, most of 10 times", connections), 1, worst);
-    }
+    table.head();
+    for (const auto& [clients, lost] : most)
+        table.count(text("lost by refused connections, %d client(s), most of 10 times", clients), 1, lost);
 }
 
 }  // namespace chaos

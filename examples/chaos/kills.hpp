@@ -69,10 +69,8 @@ inline void kill_posts(const settings& set, figures& table) {
     const shared_log log;
     // The delay lies between a request's execution and its answer: whoever tries again after a kill executes twice.
     stage s(set.run, {.backend = {"--delay", "1", "--log", log.path()}, .proxy = {"--retries", "2"}});
-    load l({.port = s.port,
-            .requests = set.requests,
-            .start = "POST /order/",
-            .end = " HTTP/1.1\r\nHost: chaos\r\nContent-Length: 4\r\n\r\nbeer"});
+    // Without a body, so that nothing but the method forbids to send them again.
+    load l({.port = s.port, .requests = set.requests, .start = "POST /order/"});
     const auto kills = kill_five_times(s, l, set.requests);
     const auto a = summary(l, s);
     const auto executed = log.executions("/order/");
@@ -89,18 +87,23 @@ inline void kill_posts(const settings& set, figures& table) {
 }
 
 inline void kill_without_retries(const settings& set, figures& table) {
-    const auto requests = (std::min)(set.requests, std::uint64_t{100'000});
-    stage s(set.run, {.backend = {"--delay", "1"}, .proxy = {"--retries", "0"}});
-    load l({.port = s.port, .requests = requests});
+    const auto requests = (std::min)(set.requests, std::uint64_t{50'000});
+    // Not as fast as it can: what is sent while the system still closes the connections of a killed backend is lost, too.
+    stage s(set.run, {.backend = {"--delay", "5"}, .proxy = {"--retries", "0"}});
+    load l({.port = s.port, .requests = requests, .think = ms(2)});
     auto kills = kill_five_times(s, l, requests);
     summary(l, s);
     table.head();
     table.exactly("backend killed under load, times", 5, under_load(l, kills));
     kills.push_back(clock::time_point::max());
-    for (std::size_t k = 0; k + 1 < kills.size(); ++k)
-        table.count("errors of 32 connections by kill " + std::to_string(k + 1), 8, count(l, [&](const request& r) {
-                        return r.how != ending::answered && r.ended >= kills[k] && r.ended < kills[k + 1];
-                    }));
+    for (std::size_t k = 0; k + 1 < kills.size(); ++k) {
+        const auto by_this = [&](const request& r) {
+            return r.how != ending::answered && r.ended >= kills[k] && r.ended < kills[k + 1];
+        };
+        const auto sent_later = count(l, [&](const request& r) { return by_this(r) && r.began > kills[k]; });
+        table.count(text("errors of 32 connections by kill %d (%llu sent to it later)", int(k + 1), number(sent_later)),
+                    8, count(l, by_this), true);
+    }
 }
 
 }  // namespace chaos

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <random>
 #include <thread>
 
 namespace chaos {
@@ -45,7 +46,8 @@ struct load_options {
     int connections = 32;
     std::uint64_t requests = 0;                                                  // at least; then until `finish`
     std::string start = "GET /work/", end = " HTTP/1.1\r\nHost: chaos\r\n\r\n";  // the request's id goes between them
-    ms patience{20'000};                                                         // until the client hangs up
+    ms think{0};          // between an answer and the next request, on average: up to twice that
+    ms patience{20'000};  // until the client hangs up
 };
 
 /// Begins when it is made. What it has counted can be read once it is finished.
@@ -104,6 +106,10 @@ private:
             c.waits_since = clock::time_point::max();
             all.push_back(r);
             ++done_;
+            if (set_.think == ms(0)) continue;
+            // Not always the same, or all connections would come to pause together.
+            const double twice = std::uniform_real_distribution<>{0, 2}(random_);
+            co_await pause(std::chrono::duration_cast<std::chrono::nanoseconds>(set_.think * twice));
         }
         --running_;
     }
@@ -146,6 +152,7 @@ private:
     asio::io_context context_{1};
     std::deque<connection> connections_;
     std::uint64_t started_ = 0;
+    std::minstd_rand random_;
     int running_ = set_.connections;
     std::atomic<std::uint64_t> done_ = 0;
     std::atomic<bool> stopping_ = false;

@@ -6,9 +6,9 @@
 
 namespace chaos {
 
-inline const double fair = 0.25;
+constexpr double fair = 0.25;
 
-/// What a backend that fails fast takes, by how the selector measures load.
+/// By how the selector measures load; then with an outlier detector, and a rotation, which goes on asking.
 inline void fast_failures(const settings& set, figures& table) {
     const strings backend{"--delay", "20", "--error-delay", "1"};
     for (const std::string selector : {"peak_ewma", "ewma", "least_response_time"}) {
@@ -21,23 +21,21 @@ inline void fast_failures(const settings& set, figures& table) {
         l.finish();
         summary(l, s);
         if (selector == "peak_ewma") table.head();
-        table.share(selector + ": its share in the first 100 ms, below its fair one", fair,
-                    share_of_b0(l, from, ms(100)));
-        table.share(selector + ": its share in the first second, below its fair one", fair,
-                    share_of_b0(l, from, ms(1000)));
+        table.share(selector + ": share in the first 100 ms, below its fair one", fair, share_of_b0(l, from, ms(100)));
+        table.share(selector + ": share in the first second, below its fair one", fair, share_of_b0(l, from, ms(1000)));
     }
 
-    constexpr ms sweep{1000}, ejection{500};
-    stage s(set.run, {.backend = backend,
-                      .proxy = {"--balance", "peak_ewma", "--retries", "0", "--outlier",
-                                "interval=1000,base=500,max=500,jitter=0"}});
+    constexpr ms sweep{1000};
+    stage s(set.run,
+            {.backend = backend, .proxy = {"--retries", "0", "--outlier", "interval=1000,base=500,max=500,jitter=0"}});
     load l({.port = s.port});
     wait(ms(2000));
     const auto from = clock::now();
     s.become(0, "failing");
     const auto ejected = s.when("ejected", [&] { return s.conditions(0) == "ejected"; });
+    const auto cycles = static_cast<std::uint64_t>(set.rounds);
     std::uint64_t again = 0;
-    for (; again < 5; ++again) {
+    for (; again < cycles; ++again) {
         s.when("half open", [&] { return s.conditions(0) != "ejected"; });
         s.when("ejected again", [&] { return s.conditions(0) == "ejected"; });
     }
@@ -45,22 +43,22 @@ inline void fast_failures(const settings& set, figures& table) {
     l.finish();
     summary(l, s);
     table.time("until it was ejected", sweep, seconds_between(from, ejected));
-    table.exactly("ejected again, in as many cycles", 5, again);
-    table.count("requests that failed in these cycles", 5, count(l, [&](const request& r) {
-                    return r.how == ending::failed && r.began > ejected && r.ended < to;
-                }));
+    table.exactly("ejected again, in as many cycles", cycles, again);
+    const auto failed = count(
+        l, [&](const request& r) { return r.how == ending::failed && r.began > ejected && r.ended < to; });
+    table.count("requests that failed in these cycles: one each", cycles, failed, true);
 }
 
 inline void readmission(const settings& set, figures& table) {
     constexpr ms interval{200};
-    constexpr int rise = 2, rounds = 5;
+    constexpr int rise = 2;
     stage s(set.run, {.backend = {"--delay", "5"},
                       .proxy = {"--balance", "slow_start_round_robin", "--check",
                                 "http:/health,interval=200,rise=2,fall=2,jitter=0.1", "--retries", "0"}});
     load l({.port = s.port});
     double longest = 0;
     std::vector<clock::time_point> ins;
-    for (int round = 0; round < rounds; ++round) {
+    for (int round = 0; round < set.rounds; ++round) {
         wait(ms(500 + 37 * round));
         s.become(0, "sick");
         s.when_out(0);
@@ -76,13 +74,13 @@ inline void readmission(const settings& set, figures& table) {
     double most = 0;
     for (const auto in : ins) most = (std::max)(most, share_of_b0(l, in - ms(50), ms(1050)));
     table.head();
-    table.time(text("until it was back in rotation, the longest of %d times", rounds),
+    table.time(text("until it was back in rotation, the longest of %d times", set.rounds),
                rise * interval * 11 / 10 + ms(50), longest);
     table.share("its share in the first second, the largest of them", fair / 2, most);
-    table.count("requests lost of " + std::to_string(a.requests), 0, a.lost());
+    table.count("requests lost of " + std::to_string(a.requests), 0, a.lost(), true);
 }
 
-/// Twelve of sixteen leave, each in two ways: six are drained until idle, six are removed at once. The program of one that
+/// Twelve of sixteen leave: six are drained until idle, then removed, six are removed at once. The program of one that
 /// left is killed, so that a request that it still had would be cut.
 inline void leave(const settings& set, figures& table) {
     stage s(set.run, {.backends = 16, .backend = {"--delay", "20"}, .proxy = {"--retries", "0"}});
@@ -136,16 +134,16 @@ inline void outage(const settings& set, figures& table) {
                 seconds_between(down, out) * 1000);
     print(dark, 0, seconds_between(out, returning));
     table.head();
-    table.count("answers but 503 with a reason while all were down", 0, other);
+    table.count("answers but 503 with a reason while all were down", 0, other, true);
     table.time("the 99th percentile of these", ms(20), dark.p99 / 1000);
     table.time("the longest of these", ms(100), dark.longest / 1000);
-    table.count("requests that hung past their timeout", 0,
-                count(l, [](const request& r) { return r.ended - r.began > ms(1100); }));
+    const auto hung = count(l, [](const request& r) { return r.ended - r.began > ms(1100); });
+    table.count("requests that hung past their timeout", 0, hung, true);
     table.count("requests neither answered nor refused with a reason", 0,
                 a.count(ending::failed) + a.count(ending::cut));
     table.time("until all four were in rotation again", interval, seconds_between(up, in));
-    table.count("requests not answered after that", 0,
-                count(l, [&](const request& r) { return r.began > in && r.how != ending::answered; }));
+    const auto after = count(l, [&](const request& r) { return r.began > in && r.how != ending::answered; });
+    table.count("requests not answered after that", 0, after, true);
 }
 
 }  // namespace chaos

@@ -10,7 +10,8 @@ namespace chaos {
 struct settings {
     programs run{};
     std::uint64_t requests = 1'000'000;
-    bool counts_only = false;
+    int rounds = 5;     // of what is done more than once
+    bool quiet = true;  // the machine has nothing else to do, so times mean something
 };
 
 inline void wait(ms time) { std::this_thread::sleep_for(time); }

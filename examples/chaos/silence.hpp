@@ -5,6 +5,7 @@
 #include "namespace.hpp"
 #include "scenario.hpp"
 
+#include <map>
 #include <optional>
 
 namespace chaos {
@@ -38,14 +39,14 @@ void go_silent(stage& s, figures& table, int i, int rounds, Silence silence, Voi
     table.head();
     table.time(text("until it was out of rotation, the longest of %d times", rounds),
                check_fall * check_interval + check_timeout, longest);
-    table.count("requests not answered, of those that began while it was out", 0, caught);
+    table.count("requests not answered, of those that began while it was out", 0, caught, true);
     table.count("requests neither answered nor refused with a reason", 0,
                 a.count(ending::failed) + a.count(ending::cut));
 }
 
 inline void hang(const settings& set, figures& table) {
     stage s(set.run, {.backend = {"--delay", "5"}, .proxy = checked});
-    go_silent(s, table, 0, 5, [&] { s.become(0, "hanging"); }, [&] { s.become(0, "well"); });
+    go_silent(s, table, 0, set.rounds, [&] { s.become(0, "hanging"); }, [&] { s.become(0, "well"); });
 }
 
 inline void blackhole(const settings& set, figures& table) {
@@ -67,21 +68,21 @@ inline void blackhole(const settings& set, figures& table) {
 /// The proxy is quiet while the backend dies, so that no request is lost but by a refused connection.
 inline void refuse(const settings& set, figures& table) {
     stage s(set.run, {.proxy = {"--retries", "0"}});
-    for (const int connections : {1, 32}) {
-        std::uint64_t worst = 0;
+    std::map<int, std::uint64_t> most;
+    for (const int clients : {1, 32})
         for (int round = 0; round < 10; ++round) {
-            load({.port = s.port, .connections = connections, .requests = 1000}).finish();
+            load({.port = s.port, .connections = clients, .requests = 1000}).finish();
             s.kill(0);
-            load l({.port = s.port, .connections = connections, .requests = 1000});
+            load l({.port = s.port, .connections = clients, .requests = 1000});
             l.finish();
-            worst = (std::max)(worst, account(l.all).lost());
+            most[clients] = (std::max)(most[clients], account(l.all).lost());
             if (round == 9) summary(l, s);
             s.start(0);
             s.when_in(0);
         }
-        if (connections == 1) table.head();
-        table.count(text("failed by refused connections, %d clients, most of 10 times", connections), 1, worst);
-    }
+    table.head();
+    for (const auto& [clients, lost] : most)
+        table.count(text("lost by refused connections, %d client(s), most of 10 times", clients), 1, lost);
 }
 
 }  // namespace chaos

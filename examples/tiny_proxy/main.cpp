@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
         ->check(examples::accepts(tiny_proxy::is_token, "a cookie's name, such as weir"));
     app.add_option("--threads", set.threads, "how many threads serve")->check(CLI::Range(1, 1024));
     app.add_option("--max-body", set.max_body, "largest request body, in bytes")->check(CLI::Range(INT64_MAX));
-    app.add_option("--admin", set.admin, "loopback HOST:PORT for GET /stats, POST /drain?backend=ADDRESS, /undrain");
+    app.add_option("--admin", set.admin, "loopback HOST:PORT: GET /stats, POST /drain?backend=ONE, /undrain, /remove");
     app.add_option("--connect-timeout", set.health.connect_ms, "ms until a connect has failed")->check(time);
     app.add_option("--request-timeout", set.request_ms, "ms for a request's head, or 4 KiB of its body")->check(time);
     app.add_option("--response-timeout", set.response_ms, "ms that a backend may be silent")->check(time);

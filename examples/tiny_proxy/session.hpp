@@ -32,15 +32,14 @@ public:
         for (weir::retry attempts(shared_.retries);;) {
             weir::pick_options how{.key_text = key(), .exclude = attempts.tried(), .session = token()};
             auto lease = shared_.pick(how);
-            how.exclude = {};
-            if (!lease && reused_) lease = shared_.pick(how);  // an idle connection died, perhaps no more
+            if (!lease && reused_) how.exclude = {}, lease = shared_.pick(how);  // perhaps only an idle connection died
             if (!lease) co_return co_await respond({fault ? fault.status : 503, to_string(lease.error())});
             const bool known = shared_.set.sticky.empty() || lease.reason() == weir::pick_reason::sticky;
             cookie_ = known ? "" : shared_.set.sticky + '=' + shared_.sessions.token(lease.identity());
             fault = co_await try_on(lease);
             if (!fault) co_return keep_;
-            std::optional<std::chrono::nanoseconds> time;
-            if (again_) time = attempts.again(lease.id(), clock::now().time_since_epoch());
+            if (refused_ && !shared_.backends.in_panic()) continue;  // it is out, and got nothing: the next is no retry
+            const auto time = again_ ? attempts.again(lease.id(), clock::now().time_since_epoch()) : std::nullopt;
             if (!time) co_return co_await respond(fault);
             co_await pause(*time);
         }
@@ -55,7 +54,8 @@ public:
         bool done = verb == "/stats";
         if (post && id && verb == "/drain") done = backends.set(*id, weir::condition::draining);
         if (post && id && verb == "/undrain") done = backends.clear(*id, weir::condition::draining);
-        const auto text = done ? shared_.stats() : "expected GET /stats, POST /drain?backend=HOST:PORT, or /undrain";
+        if (post && id && verb == "/remove") done = backends.remove(*id);
+        const auto text = done ? shared_.stats() : "expected GET /stats, POST /drain?backend=ONE, /undrain, /remove";
         co_return co_await respond({done ? 200 : post ? 404 : 405, text});
     }
 
@@ -156,9 +156,9 @@ private:
             lease->idle[w_.index].emplace_back(std::move(upstream.sock), clock::now());
         lease.complete(how, (fault ? clock::now() : replied_at_) - started);
 
-        const bool whole = request_.body == framing::none;  // of another, a part is gone
+        const bool died = fault.status == 502 && upstream.received == 0, whole = request_.body == framing::none;
         const bool repeatable = whole && listed(request_.method, {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"});
-        const bool died = fault.status == 502 && upstream.received == 0;
+        refused_ = fault.status == 502 && !connected;
         again_ = fault.status > 500 && (!connected || (died && (repeatable || upstream.sent == 0)));
         co_return fault;
     }
@@ -222,7 +222,7 @@ private:
     std::string ip_, request_bytes_, response_bytes_, cookie_;
     head request_, response_;
     when replied_at_;
-    bool reused_ = false, uploaded_ = false, replying_ = false, keep_ = false, again_ = false;
+    bool reused_ = false, uploaded_ = false, replying_ = false, keep_ = false, again_ = false, refused_ = false;
 };
 
 }  // namespace tiny_proxy

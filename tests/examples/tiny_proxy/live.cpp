@@ -567,6 +567,18 @@ TEST_CASE("when nobody is there, the reply says why") {
     CHECK(expecting.status == 503);
 }
 
+TEST_CASE("a refused connection is passed over, for any method and without retries") {
+    auto [held, port] = listener();
+    held = descriptor();  // closed: connects are refused
+    recorder good([](auto&, auto&) { return ok("good"); });
+    for (const auto& request : {get("/"), post("Content-Length: 4\r\n", "once")}) {
+        const proxy p({"127.0.0.1:"s + std::to_string(port), good.address()}, {"--retries", "0"});
+        for (int i = 0; i < 10; ++i) CHECK(ask(p.port, request).body == "good");
+        CHECK(p.comes_to("\"unreachable\""));
+    }
+    CHECK(good.requests().size() == 20);
+}
+
 TEST_CASE("100-continue is answered when a backend has been reached") {
     recorder backend([](auto&, const std::string& body) { return ok(body); });
     const proxy p({backend.address()});
@@ -748,6 +760,9 @@ TEST_CASE("draining needs POST, and keeps traffic away") {
     bool back = false;
     for (int i = 0; i < 50; ++i) back = ask(p.port, get("/x")).body == "first\n" || back;
     CHECK(back);
+    CHECK(order("/remove") == 200);
+    CHECK(order("/remove") == 404);
+    for (int i = 0; i < 50; ++i) CHECK(ask(p.port, get("/x")).body == "second\n");
 }
 
 TEST_CASE("every selector that has a name serves") {

@@ -56,6 +56,7 @@ inline constexpr named_balancer<Backend> balancers[] = {
     {"nginx_hash", bind<Backend, weir::nginx_hash_policy>},
     {"nginx_consistent_hash", bind<Backend, weir::nginx_consistent_hash_policy>},
     {"haproxy_hash", bind<Backend, weir::haproxy_hash_policy>},
+    {"haproxy_map", bind<Backend, weir::haproxy_map_policy>},
     {"envoy_ring_hash", bind<Backend, weir::envoy_ring_hash_policy>},
     {"grpc_ring_hash", bind<Backend, weir::grpc_ring_hash_policy>},
     {"envoy_maglev", bind<Backend, weir::envoy_maglev_policy>},

@@ -86,19 +86,17 @@ public:
     }
 
     /// The index of the member a key belongs to. Only for a table that is not empty.
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t key) const noexcept { return at(mix(key)); }
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t key) const noexcept {
+        return (*this)[detail::scale_upper(detail::most_of_mix(key), size_)];
+    }
 
     /// Gives `accept` the key's candidates, as keyed_table has it. A member may come again.
     template <class Accept>
     std::uint32_t walk(std::uint64_t key, std::uint32_t steps, Accept&& accept) const noexcept {
-        return detail::walk_by_attempts(mix(key), steps, [&](std::uint64_t hashed) { return at(hashed); }, accept);
+        return detail::walk_by_attempts(key, steps, [&](std::uint64_t next) { return find(next); }, accept);
     }
 
 private:
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t at(std::uint64_t hashed) const noexcept {
-        return (*this)[detail::scale(hashed, size_)];
-    }
-
     std::uint64_t size_ = 0;
     std::vector<std::uint16_t> narrow_;  // one of the two
     std::vector<std::uint32_t> wide_;

@@ -13,6 +13,7 @@ int main() {
     weir::anchor balancer{caches};
 
     std::vector<std::string> homes;
+    homes.reserve(10'000);
     for (std::uint64_t user = 0; user < 10'000; ++user) homes.push_back(*balancer.pick({.key = user}));
     caches.remove(*caches.find("10.0.0.3:80"));
     int moved = 0, by_modulo = 0;

@@ -58,8 +58,7 @@ TEST_CASE("a seed makes another mixer, as good a one") {
 }
 
 TEST_CASE("the upper 31 bits are mixed before the last step, and scaled they fill a range evenly") {
-    for (std::uint64_t i = 0; i < 1000; ++i)
-        CHECK(weir::detail::most_of_mix(i) >> 33 == weir::mix(i) >> 33);
+    for (std::uint64_t i = 0; i < 1000; ++i) CHECK(weir::detail::most_of_mix(i) >> 33 == weir::mix(i) >> 33);
     static_assert(weir::detail::scale_upper(~std::uint64_t{0}, 5'000'011) == 5'000'010);
     static_assert(weir::detail::scale_upper(~std::uint64_t{0}, std::uint64_t{1} << 32) == (std::uint64_t{1} << 32) - 2);
     static_assert(weir::detail::scale_upper(std::uint64_t{1} << 63, 10) == 5);

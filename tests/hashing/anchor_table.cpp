@@ -59,7 +59,8 @@ TEST_CASE("head room is part of the mapping, so a state is taken only by its own
                       "weir: anchor_table: a state of 13 buckets is not one of capacity 14");
 }
 
-TEST_CASE("churn announces that a capacity will be outgrown: half of the keys, where a newcomer should take one in 126") {
+TEST_CASE(
+    "churn announces that a capacity will be outgrown: half of the keys, where a newcomer should take one in 126") {
     const auto now = equal(125), then = equal(126);
     const auto members = now.members(), more = then.members();
     const anchor_table full{equal(100).make<anchor_table>(), members}, grown{full, more};

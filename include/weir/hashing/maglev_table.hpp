@@ -55,6 +55,7 @@ public:
             return a.identity != b.identity ? a.identity < b.identity : a.index < b.index;
         });
         std::vector<detail::maglev_way> ways;
+        ways.reserve(sorted.size());
         for (const hash_member& m : sorted)
             ways.push_back({static_cast<std::uint32_t>(hash(m.identity, o.seed) % o.table_size),
                             static_cast<std::uint32_t>(hash(m.identity, o.seed + 1) % (o.table_size - 1)) + 1});

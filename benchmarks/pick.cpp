@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <queue>
 #include <random>
 #include <shared_mutex>
 #include <string>
@@ -57,22 +58,28 @@ private:
     std::weak_ptr<Thing> made_;
 };
 
-void add(const std::string& row, const std::string& column, const std::function<void(benchmark::State&)>& run) {
+void add(const std::string& row, const std::string& column, const std::function<void(benchmark::State&)>& run,
+         int most_threads = 2) {
     if (std::find(rows.begin(), rows.end(), row) == rows.end()) rows.push_back(row);
-    for (const int threads : {1, 2})
+    for (int threads = 1; threads <= most_threads; ++threads)
         benchmark::RegisterBenchmark((row + '/' + column).c_str(), run)->Threads(threads)->UseRealTime();
 }
 
 /// One row: `operation(pool, counter)` for each size.
 template <class Thing, class Operation>
-void add_row(const std::string& row, const std::function<std::shared_ptr<Thing>(int)>& make, Operation operation) {
+void add_row(const std::string& row, const std::function<std::shared_ptr<Thing>(int)>& make, Operation operation,
+             int most_threads = 2) {
     for (const int n : sizes) {
         auto things = std::make_shared<shared_thing<Thing>>([make, n] { return make(n); });
-        add(row, std::to_string(n), [things, operation](benchmark::State& state) {
-            const auto thing = things->get();
-            std::uint64_t count = static_cast<std::uint64_t>(state.thread_index()) << 40;
-            for (auto _ : state) operation(*thing, ++count);
-        });
+        add(
+            row, std::to_string(n),
+            [things, operation](benchmark::State& state) {
+                const auto thing = things->get();
+                Thing& subject = *thing;
+                std::uint64_t count = static_cast<std::uint64_t>(state.thread_index()) << 40;
+                for (auto _ : state) operation(subject, ++count);
+            },
+            most_threads);
     }
 }
 
@@ -148,6 +155,28 @@ struct scan_baseline {
     };
     std::vector<line> lines;
 };
+/// What weights cost where they are followed to the letter: 1:2:3, by one thread.
+struct smooth_baseline {
+    struct peer {
+        std::int64_t current = 0;
+        std::int64_t weight = 1;
+    };
+    std::vector<peer> peers;
+    std::int64_t total = 0;
+};
+struct deadline_baseline {
+    using entry = std::pair<double, std::uint32_t>;  // the earliest deadline first
+    std::priority_queue<entry, std::vector<entry>, std::greater<>> queue;
+    std::vector<double> steps;
+};
+struct cumulative_baseline {
+    std::vector<std::uint64_t> sums;
+    weir::generator random{1};
+};
+const std::string smooth_row = "literal: smooth scan of all, 1:2:3",
+                  deadline_row = "literal: priority_queue by deadline, 1:2:3",
+                  cumulative_row = "literal: cumulative sums, binary search, 1:2:3";
+
 const std::string scan_row = "today: scan of all loads, a line each", held_row = "least_connections, 1.5 n held";
 
 std::vector<server> make_servers(int n) {
@@ -167,10 +196,17 @@ void add_floors() {
     });
     weir::detail::prepare_process_domain();
     add("floor: read section alone", "-", [](benchmark::State& state) {
-        for (auto _ : state) {
-            const weir::detail::read_section section{weir::detail::process_domain};
-            benchmark::ClobberMemory();
-        }
+        auto& domain = weir::detail::process_domain;
+        weir::detail::find_slot(domain);  // where fences are portable picks have no faster section than the other one
+        for (auto _ : state)
+            if (const auto slot = weir::detail::this_thread.fast_slot;
+                weir::detail::usual_section::is_next(domain, slot)) {
+                const weir::detail::usual_section section{domain, *slot};
+                benchmark::ClobberMemory();
+            } else {
+                const weir::detail::read_section section{domain};
+                benchmark::ClobberMemory();
+            }
     });
     add("floor: steady_clock", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::DoNotOptimize(std::chrono::steady_clock::now());
@@ -236,6 +272,57 @@ void add_scan() {
     });
 }
 
+void add_weighted_baselines() {
+    const auto weight = [](int i) { return 1 + i % 3; };
+    add_row<smooth_baseline>(
+        smooth_row,
+        [weight](int n) {
+            auto b = std::make_shared<smooth_baseline>();
+            for (int i = 0; i < n; ++i) b->peers.push_back({0, weight(i)});
+            for (const auto& p : b->peers) b->total += p.weight;
+            return b;
+        },
+        [](smooth_baseline& b, std::uint64_t) {
+            smooth_baseline::peer* best = nullptr;
+            for (auto& p : b.peers) {
+                p.current += p.weight;
+                if (best == nullptr || p.current > best->current) best = &p;
+            }
+            best->current -= b.total;
+            benchmark::DoNotOptimize(best);
+        },
+        1);
+    add_row<deadline_baseline>(
+        deadline_row,
+        [weight](int n) {
+            auto b = std::make_shared<deadline_baseline>();
+            for (int i = 0; i < n; ++i) {
+                b->steps.push_back(1.0 / weight(i));
+                b->queue.emplace(b->steps.back(), static_cast<std::uint32_t>(i));
+            }
+            return b;
+        },
+        [](deadline_baseline& b, std::uint64_t) {
+            auto [deadline, i] = b.queue.top();
+            b.queue.pop();
+            b.queue.emplace(deadline + b.steps[i], i);
+            benchmark::DoNotOptimize(i);
+        },
+        1);
+    add_row<cumulative_baseline>(
+        cumulative_row,
+        [weight](int n) {
+            auto b = std::make_shared<cumulative_baseline>();
+            std::uint64_t sum = 0;
+            for (int i = 0; i < n; ++i) b->sums.push_back(sum += static_cast<std::uint64_t>(weight(i)));
+            return b;
+        },
+        [](cumulative_baseline& b, std::uint64_t) {
+            benchmark::DoNotOptimize(std::upper_bound(b.sums.begin(), b.sums.end(), b.random.below(b.sums.back())));
+        },
+        1);
+}
+
 /// Least connections while leases are held: half of the backends have one more than the others.
 void add_held() {
     using least = weir::least_connections<server>;
@@ -276,10 +363,8 @@ void add_selectors() {
     add_selector<weir::least_response_time<server>>("least_response_time", false,
                                                     [](registry& r) { return weir::least_response_time{r}; });
     add_selector<weir::ring_hash<server>, true>("ring_hash", false, [](registry& r) { return weir::ring_hash{r}; });
-    add_selector<weir::maglev<server>, true>(
-        "maglev", false, [](registry& r) { return weir::maglev{r}; }, false);
-    add_selector<weir::anchor<server>, true>(
-        "anchor", false, [](registry& r) { return weir::anchor{r}; }, false);
+    add_selector<weir::maglev<server>, true>("maglev", false, [](registry& r) { return weir::maglev{r}; }, false);
+    add_selector<weir::anchor<server>, true>("anchor", false, [](registry& r) { return weir::anchor{r}; }, false);
     using bounded = weir::bounded_load<weir::ring_hash_policy>;
     add_selector<weir::basic_selector<server, bounded>, true>(
         "bounded_load, ring_hash", false, [](registry& r) { return weir::basic_selector{r, bounded{}}; });
@@ -310,6 +395,7 @@ int main(int argc, char** argv) {
     add_held();
     add_baselines();
     add_scan();
+    add_weighted_baselines();
     std::vector<char*> arguments(argv, argv + argc);
     // Repeated and in random order, so that a machine whose speed drifts does not favour a row.
     std::string defaults[] = {"--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",
@@ -326,15 +412,24 @@ int main(int argc, char** argv) {
                 "floor: shared fetch_add/-", 1);
     table.print("two threads: ns of each, and the ratio to a shared fetch_add by two threads", rows, columns,
                 "floor: shared fetch_add/-", 2);
-    std::printf("\none thread: how often faster than a scan, choose / lease\n");
-    for (const std::string name : {"least_connections", held_row.c_str()})
+    std::printf("\none thread: how often faster than what is written to the letter\n");
+    const std::pair<std::string, std::string> races[] = {
+        {"least_connections choose", scan_row},   {"least_connections lease", scan_row},
+        {held_row + " choose", scan_row},         {held_row + " lease", scan_row},
+        {"round_robin 1:2:3 choose", smooth_row}, {"round_robin 1:2:3 choose", deadline_row},
+        {"random 1:2:3 choose", cumulative_row}};
+    for (const auto& [ours, theirs] : races) {
+        std::string line;
         for (const int n : sizes) {
-            const auto faster = [&](const std::string& what) {
-                const double ours = table.median(name + what + '/' + std::to_string(n));
-                return ours > 0 ? table.median(scan_row + '/' + std::to_string(n)) / ours : 0;
-            };
-            std::printf("%-44s %7d %7.2fx / %.2fx\n", name.c_str(), n, faster(" choose"), faster(" lease"));
+            const double one = table.median(ours + '/' + std::to_string(n));
+            const double other = table.median(theirs + '/' + std::to_string(n));
+            if (one == 0 || other == 0) continue;
+            char cell[32];
+            std::snprintf(cell, sizeof cell, " %7d %7.1fx", n, other / one);
+            line += cell;
         }
+        if (!line.empty()) std::printf("%s against %s\n   %s\n", ours.c_str(), theirs.c_str(), line.c_str());
+    }
     std::printf("\ntwo threads against one: picks per second\n");
     for (const auto& row : rows) {
         std::string line;

@@ -15,16 +15,22 @@ namespace examples {
 template <class Backend>
 using picker = std::function<weir::lease<Backend>(const weir::pick_options&)>;
 
+/// With a key for their tokens, sessions stay where they are.
 template <class Backend, class Policy>
-picker<Backend> bind(weir::registry_base<Backend>& backends, const weir::selector_options& options) {
-    return [selector = weir::basic_selector<Backend, Policy>(backends, Policy{}, options)](
-               const weir::pick_options& how) { return selector.pick(how); };
+picker<Backend> bind(weir::registry_base<Backend>& backends, const weir::selector_options& options,
+                     const weir::session_key* sessions) {
+    const auto pick_by = [&](const auto& policy) -> picker<Backend> {
+        return [selector = weir::basic_selector(backends, policy, options)](const weir::pick_options& how) {
+            return selector.pick(how);
+        };
+    };
+    return sessions == nullptr ? pick_by(Policy{}) : pick_by(weir::sticky(Policy{}, *sessions));
 }
 
 template <class Backend>
 struct named_balancer {
     std::string_view name;
-    picker<Backend> (*make)(weir::registry_base<Backend>&, const weir::selector_options&);
+    picker<Backend> (*make)(weir::registry_base<Backend>&, const weir::selector_options&, const weir::session_key*);
 };
 
 template <class Backend>
@@ -73,9 +79,9 @@ inline std::string balancer_names() {
 /// Binds the selector of that name; throws std::invalid_argument, with all the names, for another.
 template <class Backend>
 picker<Backend> balancer(std::string_view name, weir::registry_base<Backend>& backends,
-                         const weir::selector_options& options = {}) {
+                         const weir::selector_options& options = {}, const weir::session_key* sessions = nullptr) {
     for (const auto& one : balancers<Backend>)
-        if (one.name == name) return one.make(backends, options);
+        if (one.name == name) return one.make(backends, options, sessions);
     throw std::invalid_argument("'" + std::string(name) + "': expected one of " + balancer_names());
 }
 

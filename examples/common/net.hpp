@@ -25,7 +25,7 @@ using task = asio::awaitable<T, executor>;
 inline constexpr asio::use_awaitable_t<executor> or_throw{};
 inline constexpr asio::as_tuple_t<asio::use_awaitable_t<executor>> as_result{};  // the error first, then the rest
 
-inline task<> pause(std::chrono::milliseconds time) {
+inline task<> pause(std::chrono::nanoseconds time) {
     using clock = std::chrono::steady_clock;
     const auto here = co_await asio::this_coro::executor;
     asio::basic_waitable_timer<clock, asio::wait_traits<clock>, executor> timer(here, time);

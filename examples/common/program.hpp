@@ -10,6 +10,13 @@
 
 namespace examples {
 
+/// For `check` of an option: what does not fit is named, with what is expected instead.
+template <class Fits>
+auto accepts(Fits fits, const std::string& expected) {
+    return
+        [fits, expected](const std::string& text) { return fits(text) ? "" : "'" + text + "': expected " + expected; };
+}
+
 /// Options, with their defaults in the help, and an end: what is wrong is one line on stderr, and exit code 2.
 struct program : CLI::App {
     program(const std::string& name, const std::string& description) : CLI::App(description, name) {

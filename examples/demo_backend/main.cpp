@@ -5,6 +5,8 @@
 //   GET /bytes/N     N bytes with a length         GET /chunked/N the same in chunks
 //   GET /close/N     the same, ended by closing    GET /status/N  a reply with that status
 //   GET /slow/MS     a reply after MS              ANY /die       closes without a reply
+//   GET /health      200, or 503 if it is sick
+//   POST /become/M   makes it well, sick, failing (500s, but for /health) or hanging (it takes requests, and answers none)
 //   other methods    JSON with the length and a checksum of the body that arrived
 
 #include "../common/net.hpp"
@@ -13,6 +15,10 @@
 #include <boost/beast.hpp>
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <map>
 #include <random>
 #include <string>
@@ -24,8 +30,8 @@ namespace http = boost::beast::http;
 using std::chrono::milliseconds;
 
 struct settings {
-    std::string name = "backend", colour = "steelblue";
-    unsigned delay = 0;  // ms
+    std::string name = "backend", colour = "steelblue", log;
+    unsigned delay = 0, error_delay = 0;  // ms
     double error_rate = 0;
 };
 
@@ -39,8 +45,12 @@ struct server {
     asio::io_context context{1};
     settings set;
     counts count;
+    std::string mode = "well";
+    int log = -1;
     std::mt19937 random{std::random_device{}()};
 };
+
+constexpr std::array modes{"well", "sick", "failing", "hanging"};
 
 /// The number after `prefix`, if the target is just that.
 bool numbered(std::string_view target, std::string_view prefix, std::uint64_t& number) {
@@ -48,6 +58,13 @@ bool numbered(std::string_view target, std::string_view prefix, std::uint64_t& n
     target.remove_prefix(prefix.size());
     auto [end, ec] = std::from_chars(target.data(), target.data() + target.size(), number);
     return ec == std::errc{} && end == target.data() + target.size();
+}
+
+/// Notes that a request is being executed: in one write, so that what a crash leaves is whole lines.
+void note(const server& s, std::string line) {
+    line += '\n';
+    if (s.log >= 0 && ::write(s.log, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+        throw std::runtime_error("the log could not be written");
 }
 
 /// Every byte is known from its offset, so that a client can check what it got.
@@ -87,7 +104,7 @@ task<bool> serve_one(server& s, tcp_socket& socket, boost::beast::flat_buffer& b
     ++s.count.by_method[method];
 
     std::uint64_t received = 0, sum = 0, number = 0;
-    std::string piece(64 * 1024, '\0');
+    std::string piece(parser.is_done() ? 0 : 64 * 1024, '\0');
     while (!parser.is_done()) {
         request.body() = {piece.data(), piece.size(), true};
         auto [ec, n] = co_await http::async_read(socket, buffer, parser, as_result);
@@ -98,10 +115,16 @@ task<bool> serve_one(server& s, tcp_socket& socket, boost::beast::flat_buffer& b
     }
 
     if (target == "/die") co_return false;
-    if (s.set.delay != 0) co_await pause(milliseconds(s.set.delay));
+    const bool control = method == "POST" && target.starts_with("/become/"), health = target == "/health";
+    if (control && std::ranges::count(modes, target.substr(8)) != 0) s.mode = target.substr(8);
+    if (method == "POST" && !control) note(s, target);
+    while (s.mode == "hanging" && !control) co_await pause(milliseconds(20));
+    const bool failing = !control && !health &&
+                         (s.mode == "failing" || std::uniform_real_distribution<>{}(s.random) < s.set.error_rate);
+    const auto delay = control || health ? 0 : failing ? s.set.error_delay : s.set.delay;
+    if (delay != 0) co_await pause(milliseconds(delay));
     if (numbered(target, "/slow/", number)) co_await pause(milliseconds(number));
 
-    const bool failing = std::uniform_real_distribution<>{}(s.random) < s.set.error_rate;
     http::response<http::string_body> reply{failing ? http::status::internal_server_error : http::status::ok, 11};
     reply.set("X-Backend", s.set.name);
     reply.set(http::field::content_type, "text/plain");
@@ -133,6 +156,9 @@ task<bool> serve_one(server& s, tcp_socket& socket, boost::beast::flat_buffer& b
     } else if (target == "/headers") {
         for (const auto& f : request)
             reply.body() += std::string(f.name_string()) + ": " + std::string(f.value()) + '\n';
+    } else if (health) {
+        if (s.mode == "sick") reply.result(http::status::service_unavailable);
+        reply.body() = s.mode + '\n';
     } else if (numbered(target, "/status/", number) && number >= 200 && number <= 599) {
         reply.result(static_cast<unsigned>(number));
     } else if (method != "GET" && method != "HEAD") {
@@ -174,13 +200,18 @@ int main(int argc, char** argv) {
     program app{"demo_backend", "A small HTTP backend that says who it is"};
     app.add_option("--listen", address, "HOST:PORT; port 0 takes a free one");
     app.add_option("--name", s.set.name, "what it calls itself");
-    app.add_option("--colour", s.set.colour, "a CSS colour for its page")->check([](const std::string& c) {
-        const bool known = c.find_first_not_of("#0123456789abcdefghijklmnopqrstuvwxyzABCDEF") == c.npos;
-        return known ? "" : "'" + c + "': expected a CSS colour";
-    });
+    const auto is_colour = [](const std::string& c) {
+        return c.find_first_not_of("#0123456789abcdefghijklmnopqrstuvwxyzABCDEF") == c.npos;
+    };
+    app.add_option("--colour", s.set.colour, "a CSS colour for its page")->check(accepts(is_colour, "a CSS colour"));
     app.add_option("--delay", s.set.delay, "ms to wait before each reply")->check(CLI::Range(0, 3600000));
     app.add_option("--error-rate", s.set.error_rate, "share of requests answered 500")->check(CLI::Range(0.0, 1.0));
+    app.add_option("--error-delay", s.set.error_delay, "ms to wait before a 500")->check(CLI::Range(0, 3600000));
+    app.add_option("--log", s.set.log, "a file that gets the target of each POST, before the answer");
     return app.run(argc, argv, [&] {
+        if (!s.set.log.empty()) s.log = ::open(s.set.log.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+        if (!s.set.log.empty() && s.log < 0)
+            throw std::invalid_argument("'" + s.set.log + "': expected a file to append to");
         auto door = listen(s.context, address);
         signal_set signals(s.context, SIGTERM, SIGINT);
         signals.async_wait([&](auto, int) { s.context.stop(); });

@@ -42,13 +42,13 @@ inline std::string_view trim(std::string_view s) {
 
 using names = std::vector<std::string_view>;
 
-/// The trimmed elements of comma-separated lists: of each at least one, perhaps empty.
-inline names elements(const names& lists) {
+/// The trimmed elements of lists with separators: of each at least one, perhaps empty.
+inline names elements(const names& lists, char separator = ',') {
     names found;
     for (auto list : lists)
-        for (std::size_t at = 0, comma; at <= list.size(); at = comma + 1) {
-            comma = (std::min)(list.find(',', at), list.size());
-            found.push_back(trim(list.substr(at, comma - at)));
+        for (std::size_t at = 0, end; at <= list.size(); at = end + 1) {
+            end = (std::min)(list.find(separator, at), list.size());
+            found.push_back(trim(list.substr(at, end - at)));
         }
     return found;
 }

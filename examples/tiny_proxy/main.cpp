@@ -8,23 +8,18 @@
 
 namespace tiny_proxy {
 
-void add_backend(proxy& p, const std::string& text) {
-    const auto where = text.substr(0, text.find(',')), option = text.substr(where.size());
-    double weight = 1;
-    char* end = nullptr;
-    if (option.starts_with(",weight=")) weight = std::strtod(option.c_str() + 8, &end);  // what it may be, weir says
-    if (!option.empty() && (end == nullptr || *end != '\0' || option.size() == 8))
-        throw std::invalid_argument("'" + text + "': expected HOST:PORT[,weight=N]");
-    p.backends.add({where, resolve(where), decltype(backend::idle)(p.set.threads)}, {.weight = weight});
-}
-
 void run(const options& set) {
     if (set.backends.empty()) throw std::invalid_argument("no --backend: expected HOST:PORT[,weight=N], once or more");
     std::vector<std::unique_ptr<worker>> all;  // first: the backends' idle connections live in the workers' contexts
     proxy p{set};
     for (std::size_t i = 0; i < set.threads; ++i) all.push_back(std::make_unique<worker>(p, i));
-    for (const auto& text : set.backends) add_backend(p, text);
+    for (const auto& text : set.backends) {
+        double weight = 1;  // what it may be, weir says
+        const auto where = read_settings(text, "HOST:PORT[,weight=N]", {{"weight", number(weight)}});
+        p.backends.add({where, resolve(where), decltype(backend::idle)(set.threads)}, {.weight = weight});
+    }
     auto& first = all[0]->context;
+    p.health.emplace(first.get_executor(), p.backends, set.health, [](const backend& b) { return b.endpoints; });
     const auto next = [&all, turn = std::size_t{0}]() mutable -> worker& { return *all[turn++ % all.size()]; };
     auto door = listen(first, set.listen), admin = tcp_acceptor(first);
     if (!set.admin.empty()) {
@@ -55,19 +50,23 @@ void run(const options& set) {
 int main(int argc, char** argv) {
     tiny_proxy::options set;
     examples::program app{"tiny_proxy", "A small HTTP/1.1 reverse proxy that balances with weir"};
-    const auto key = [](const std::string& text) {
-        const bool known = text == "ip" || text == "path" || (text.starts_with("header:") && text.size() > 7);
-        return known ? "" : "'" + text + "': expected header:NAME, ip or path";
+    const auto is_key = [](const std::string& text) {
+        return text == "ip" || text == "path" || (text.starts_with("header:") && text.size() > 7);
     };
     const CLI::Range time(1, 86'400'000);
     app.add_option("--listen", set.listen, "HOST:PORT to serve; port 0 takes a free one");
     app.add_option("--backend", set.backends, "HOST:PORT[,weight=N], once for each backend");
     app.add_option("--balance", set.balance, "the selector: " + examples::balancer_names());
-    app.add_option("--key", set.key, "what hashing selectors hash: header:NAME, ip or path")->check(key);
+    app.add_option("--key", set.key, "what hashing selectors hash: header:NAME, ip or path")
+        ->check(examples::accepts(is_key, "header:NAME, ip or path"));
+    set.health.add_to(app);
+    app.add_option("--retries", set.retries, "on other backends, where that is safe")->check(CLI::Range(0, 7));
+    app.add_option("--sticky", set.sticky, "the cookie that keeps sessions on their backends")
+        ->check(examples::accepts(tiny_proxy::is_token, "a cookie's name, such as weir"));
     app.add_option("--threads", set.threads, "how many threads serve")->check(CLI::Range(1, 1024));
     app.add_option("--max-body", set.max_body, "largest request body, in bytes")->check(CLI::Range(INT64_MAX));
     app.add_option("--admin", set.admin, "loopback HOST:PORT for GET /stats, POST /drain?backend=ADDRESS, /undrain");
-    app.add_option("--connect-timeout", set.connect_ms, "ms until a connect has failed")->check(time);
+    app.add_option("--connect-timeout", set.health.connect_ms, "ms until a connect has failed")->check(time);
     app.add_option("--request-timeout", set.request_ms, "ms for a request's head, or 4 KiB of its body")->check(time);
     app.add_option("--response-timeout", set.response_ms, "ms that a backend may be silent")->check(time);
     app.add_option("--idle-timeout", set.idle_ms, "ms between two requests of a connection")->check(time);

@@ -3,12 +3,12 @@
 // What connections share: sockets with a sense of time, the backends that weir balances, and a worker for each thread.
 
 #include "../common/balancers.hpp"
+#include "../common/health.hpp"
 #include "../common/net.hpp"
 #include "gate.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/intrusive/list.hpp>
-#include <nlohmann/json.hpp>
 
 #include <sys/socket.h>
 
@@ -103,31 +103,31 @@ struct backend {
 inline const std::string& identity(const backend& b) { return b.address; }  // weir finds it by its name
 
 struct options {
-    std::string listen = "127.0.0.1:8080", admin, balance = "round_robin", key = "path";
+    std::string listen = "127.0.0.1:8080", admin, balance = "round_robin", key = "path", sticky;
     std::vector<std::string> backends;
+    unsigned retries = 2;
+    examples::health_settings health;
     std::size_t threads = 1;
     std::uint64_t max_body = std::uint64_t{4} << 30;
-    unsigned connect_ms = 1'000, request_ms = 10'000, response_ms = 30'000, idle_ms = 60'000, grace_ms = 30'000;
+    unsigned request_ms = 10'000, response_ms = 30'000, idle_ms = 60'000, grace_ms = 30'000;
 };
 
 /// What all threads share.
 struct proxy {
     const options& set;
     weir::registry<backend> backends{};
-    picker<backend> pick = balancer<backend>(set.balance, backends);
-    std::atomic<std::uint64_t> requests = 0, retried = 0;
+    weir::session_key sessions = weir::session_key::random();
+    picker<backend> pick = balancer(set.balance, backends, {}, set.sticky.empty() ? nullptr : &sessions);
+    weir::retry_rules retries{{.attempts = set.retries + 1}};
+    std::optional<examples::health<backend>> health{};
+    std::atomic<std::uint64_t> requests = 0;
     std::atomic<bool> stopping = false;
     std::atomic<when> cut_off = when::max();
 
     std::string stats() const {
-        nlohmann::json all{{"requests", requests.load()}, {"retried", retried.load()}};
-        for (const auto& m : backends.members()) {
-            const auto& o = m.outcomes;
-            nlohmann::json one{{"backend", m.identity}, {"conditions", to_string(m.conditions)}};
-            one.update({{"in_flight", m.in_flight}, {"success", o.success}, {"failure", o.failure}});
-            one.update({{"timeout", o.timeout}, {"connect_failure", o.connect_failure}, {"cancelled", o.cancelled}});
-            all["backends"].push_back(one);
-        }
+        const auto& budget = retries.budget;
+        nlohmann::json all{{"retried", budget.granted()}, {"retries_refused", budget.refused()}};
+        all.update({{"requests", requests.load()}, {"panic", backends.in_panic()}, {"backends", health->describe()}});
         return all.dump(1);
     }
 };
@@ -140,19 +140,10 @@ struct worker {
     stream::list streams{};
 };
 
-/// Tries an unreachable backend, and lets traffic back; a connect that fails ends it.
-inline task<> probe(worker& w, weir::backend_id id) {
-    std::vector<tcp::endpoint> endpoints;
-    w.shared.backends.visit(id, [&](backend& b) { endpoints = b.endpoints; });
-    stream s(w.streams, tcp_socket(w.context), 0, 504, 502);
-    co_await s.connect(endpoints, w.shared.set.connect_ms);
-    w.shared.backends.clear(id, weir::condition::unreachable);
-}
-
 /// All timeouts of one thread. Ends, with the thread, when the proxy stops and its last stream is gone.
 inline task<> tick(worker& w) {
     error_code ignored;
-    for (unsigned ticks = 0; !w.shared.stopping || !w.streams.empty(); ++ticks) {
+    while (!w.shared.stopping || !w.streams.empty()) {
         co_await pause(ms(100));
         const auto now = clock::now();
         for (stream& s : w.streams) {
@@ -160,11 +151,8 @@ inline task<> tick(worker& w) {
             if (now >= w.shared.cut_off.load()) s.sock.close(ignored);
         }
         const auto old = [&](const auto& c) { return now - c.second > ms(w.shared.set.idle_ms); };
-        for (const auto& m : w.shared.backends.members()) {
+        for (const auto& m : w.shared.backends.members())
             w.shared.backends.visit(m.id, [&](backend& b) { std::erase_if(b.idle[w.index], old); });
-            if (w.index == 0 && !w.shared.stopping && ticks % 3 == 0 && m.conditions.has(weir::condition::unreachable))
-                co_spawn(w.context, probe(w, m.id), asio::detached);
-        }
     }
     w.context.stop();
 }

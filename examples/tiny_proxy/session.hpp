@@ -29,16 +29,20 @@ public:
         ++shared_.requests;
         reused_ = false;
         refusal fault;
-        std::vector<weir::backend_id> tried;
-        for (const auto text = key();; ++shared_.retried) {
-            auto lease = shared_.pick({.key_text = text, .exclude = tried});
-            if (!lease && reused_)
-                lease = shared_.pick({.key_text = text});  // an idle connection died, perhaps no more
+        for (weir::retry attempts(shared_.retries);;) {
+            weir::pick_options how{.key_text = key(), .exclude = attempts.tried(), .session = token()};
+            auto lease = shared_.pick(how);
+            how.exclude = {};
+            if (!lease && reused_) lease = shared_.pick(how);  // an idle connection died, perhaps no more
             if (!lease) co_return co_await respond({fault ? fault.status : 503, to_string(lease.error())});
-            tried.push_back(lease.id());
+            const bool known = shared_.set.sticky.empty() || lease.reason() == weir::pick_reason::sticky;
+            cookie_ = known ? "" : shared_.set.sticky + '=' + shared_.sessions.token(lease.identity());
             fault = co_await try_on(lease);
             if (!fault) co_return keep_;
-            if (!again_ || tried.size() == 3) co_return co_await respond(fault);
+            std::optional<std::chrono::nanoseconds> time;
+            if (again_) time = attempts.again(lease.id(), clock::now().time_since_epoch());
+            if (!time) co_return co_await respond(fault);
+            co_await pause(*time);
         }
     }
 
@@ -112,6 +116,12 @@ private:
         return values.empty() ? std::string_view() : values[0];
     }
 
+    std::string_view token() const {  // of a backend, as our cookie has it; empty: none
+        for (auto one : elements(request_.values("cookie"), ';'))
+            if (one.substr(0, one.find('=')) == shared_.set.sticky) return one.substr(one.find('=') + 1);
+        return {};
+    }
+
     /// One attempt: a lease is used, and completed with what became of it. Says afterwards if another would be safe.
     task<refusal> try_on(weir::lease<backend>& lease) {
         stream upstream(w_.streams, lease->take(w_.index, w_.context), shared_.set.response_ms, 504, 502);
@@ -122,7 +132,7 @@ private:
         const auto started = clock::now();
         refusal fault;
         try {
-            if (!connected) co_await upstream.connect(lease->endpoints, shared_.set.connect_ms);
+            if (!connected) co_await upstream.connect(lease->endpoints, shared_.set.health.connect_ms);
             connected = true;
             const auto bytes = to_backend(request_, ip_, lease->address);
             co_await upstream.write(bytes);
@@ -137,6 +147,7 @@ private:
         if (fault && peek(client_.sock) == 0) fault.status = 499;
 
         auto how = response_.status < 500 ? weir::outcome::success : weir::outcome::failure;
+        if (response_.status >= 502 && response_.status <= 504) how = weir::outcome::gateway_failure;
         if (fault) how = fault.status > 500 ? weir::outcome::failure : weir::outcome::cancelled;
         if (fault.status == 504) how = weir::outcome::timeout;
         if (fault.status > 500 && !connected) how = weir::outcome::connect_failure;
@@ -175,6 +186,8 @@ private:
             if (interim) co_await client_.write(to_client(request_, response_, true));
         }
         replied_at_ = clock::now();
+        if (!cookie_.empty())
+            response_.fields.emplace_back("Set-Cookie", cookie_.append("; HttpOnly; Path=/; SameSite=Lax"));
         const auto style = framing_for(request_, response_);
         keep_ = request_.keep_alive && uploaded_ && !shared_.stopping && style != framing::until_close;
         replying_ = true;
@@ -206,7 +219,7 @@ private:
     worker& w_;
     proxy& shared_;
     stream client_;
-    std::string ip_, request_bytes_, response_bytes_;
+    std::string ip_, request_bytes_, response_bytes_, cookie_;
     head request_, response_;
     when replied_at_;
     bool reused_ = false, uploaded_ = false, replying_ = false, keep_ = false, again_ = false;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "hash.hpp"
-#include "load/metric.hpp"
+#include "load/metric_reader.hpp"
 #include "selector/counters.hpp"
 
 #include <atomic>

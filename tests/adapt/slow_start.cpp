@@ -307,6 +307,26 @@ TEST_CASE("a backend that becomes eligible again, has a weight again or is added
     share_is(1);
 }
 
+TEST_CASE("whom only panic lets in is warm at once: panic is there to spread the load") {
+    manual_clock::set(1h);
+    registry r;
+    const auto ids = fill(r, std::vector<std::uint32_t>(10, 1));
+    const weir::basic_selector next{r, slow_start{weir::round_robin_policy{}}};
+    r.set_panic({.threshold_percent = 50});
+    for (std::size_t i = 0; i < 8; ++i) r.set(ids[i], weir::condition::failed_check);
+    REQUIRE(r.in_panic());
+    CHECK(draw(next, ids, 1000) == counts(10, 100));
+    // Who recovers meanwhile has had its share; who comes back after it starts again.
+    r.update([&](auto& change) {
+        for (std::size_t i = 0; i < 7; ++i) change.clear(ids[i], weir::condition::failed_check);
+    });
+    REQUIRE_FALSE(r.in_panic());
+    const counts nine = draw(next, ids, 900);
+    CHECK(std::count(nine.begin(), nine.end(), 100u) == 9);
+    r.clear(ids[7], weir::condition::failed_check);
+    CHECK(draw(next, ids, 1000)[7] < 50);
+}
+
 TEST_CASE("a key counts only for policies that follow it: a hot key thins a rotation as well as any") {
     manual_clock::set(1h);
     registry r;

@@ -176,6 +176,8 @@ TEST_CASE("hardening 2: a removed backend is idle when its last lease has ended,
     CHECK(other.id() == again);
     drains.due(0s);
     CHECK(w.told.empty());
+    CHECK_FALSE(drains.cancel(id));  // what is gone cannot come back into service: it still waits for its lease
+    CHECK(w.told.empty());
     other.complete(weir::outcome::success);
     CHECK(w.told.empty());
     lease.complete(weir::outcome::success);

@@ -1,9 +1,11 @@
 #include <weir/load/latency_median.hpp>
 
 #include "catch.hpp"
+#include "support/length.hpp"
 
 #include <weir/random.hpp>
 
+#include <atomic>
 #include <cmath>
 #include <thread>
 #include <vector>
@@ -82,4 +84,35 @@ TEST_CASE("moves from two threads leave no trace") {
     const auto alone = latency_median::bucket_of(8e6);
     median.move(latency_median::unfiled, alone);
     CHECK(latency_median::bucket_of(median.value()) == alone);
+}
+
+TEST_CASE("of two that move at once the later one counts, too: at rest the median is that of all") {
+    const auto low = latency_median::bucket_of(1e6), high = latency_median::bucket_of(1e9);
+    const auto wait_for = [](const std::atomic<int>& what, int i) {
+        for (int spins = 0; what.load() < i; ++spins)
+            if (spins > 1000) std::this_thread::yield();
+    };
+    const auto rounds = static_cast<int>(weir_test::repetitions(50'000));
+    latency_median* shared = nullptr;
+    std::atomic<int> begun{0}, ended{0};
+    std::thread other{[&] {
+        for (int i = 1; i <= rounds; ++i) {
+            wait_for(begun, i);
+            shared->move(latency_median::unfiled, low);
+            ended.store(i);
+        }
+    }};
+    int wrong = 0;
+    for (int i = 1; i <= rounds; ++i) {
+        latency_median median;
+        shared = &median;
+        median.move(latency_median::unfiled, high);
+        begun.store(i);
+        median.move(latency_median::unfiled, high);
+        median.move(high, latency_median::unfiled);
+        wait_for(ended, i);
+        wrong += latency_median::bucket_of(median.value()) == low ? 0 : 1;
+    }
+    other.join();
+    CHECK(wrong == 0);
 }

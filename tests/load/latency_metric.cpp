@@ -209,6 +209,42 @@ TEMPLATE_TEST_CASE("failures in a row count as twice the median, four times, up 
     CHECK(pool.score(3, 1000s) <= 2 * pool.shared.median.value() * 1.0001);
 }
 
+TEMPLATE_TEST_CASE("failures do not raise the median that failures are counted by, however many and wherever", "",
+                   peak_ewma, ewma) {
+    for (const std::uint64_t percent : {1u, 50u, 99u, 100u}) {
+        weir::generator random{percent};
+        hand_pool<TestType> pool{10};
+        nanoseconds now{1h};
+        for (std::size_t i = 0; i < 10; ++i) pool.end(i, outcome::success, 10ms, now);
+        for (int k = 0; k < 100'000; ++k)
+            pool.end(random.below(10), random.below(100) < percent ? outcome::failure : outcome::success, 10ms,
+                     now += 100us);
+        CHECK(pool.shared.median.value() < 10e6 * std::pow(2, 0.25));
+        for (std::size_t i = 0; i < 10; ++i) CHECK(pool.score(i, now) < 64.1 * 10e6 * std::pow(2, 0.25));
+    }
+    // Nor is one known that was never measured: fast errors from the first request on are no fast backends.
+    hand_pool<TestType> unknown{10};
+    for (int k = 0; k < 1000; ++k) unknown.end(static_cast<std::size_t>(k % 10), outcome::failure, 1us, 1h + k * 1ms);
+    CHECK(unknown.shared.median.value() == 0);
+    CHECK(unknown.score(0, 1h + 1s) == Approx(64 * 30e6).epsilon(0.01));
+}
+
+TEMPLATE_TEST_CASE("with one request in a hundred failing everywhere, fast backends are still told from slow ones", "",
+                   peak_ewma, ewma) {
+    with_both<TestType>([](backends& r, const auto& make) {
+        for (int i = 0; i < 10; ++i) r.add(i);
+        weir::generator random{3};
+        int slow = 0;
+        drive(
+            make(), 50'000, 1ms,
+            [&](int who, nanoseconds) {
+                return answer{who < 5 ? 10ms : 1ms, random.below(100) == 0 ? outcome::failure : outcome::success};
+            },
+            [&](int who, nanoseconds) { slow += who < 5 ? 1 : 0; });
+        CHECK(slow < 50'000 / 3);
+    });
+}
+
 TEMPLATE_TEST_CASE("a cancelled request can only raise the score, of a measured backend as of a newcomer", "",
                    peak_ewma, ewma) {
     hand_pool<TestType> pool{3};

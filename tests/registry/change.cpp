@@ -43,6 +43,9 @@ TEST_CASE("a backend that is refused may change the registry from its destructor
     r.add({1, nullptr});
     CHECK_THROWS_AS(r.add({1, [&] { r.add({2, nullptr}); }}), std::invalid_argument);
     CHECK(r.size() == 2);
+    const weir::backend_options empty{.identity = ""};
+    CHECK_THROWS_AS(r.add({3, [&] { r.add({4, nullptr}); }}, empty), std::invalid_argument);
+    CHECK(r.find("4").has_value());
 }
 
 TEST_CASE("a backend whose last lease ends inside an update may change the registry from its destructor") {

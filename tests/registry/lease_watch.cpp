@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 
 using weir::pick_error;
@@ -239,6 +240,34 @@ TEST_CASE("any order of destruction is safe: of subscription, registry, selector
         CHECK(told == (order >= 2 ? 1 : 0));
         if (order == 3) r.reset();
     }
+}
+
+TEST_CASE("a refused update leaves nobody unwatched, whom it would have removed or not") {
+    weir::registry<int> r;
+    const auto last = r.add(0, {.max_in_flight = 1});
+    for (int i = 1; i < 31; ++i) r.add(i);
+    const weir::least_connections balancer{r};  // asks for the watch as soon as the pool is worth an index
+    struct stubborn : weir::random_policy {
+        table build(const weir::view& v, const weir::before<table>* b, const state& s) const {
+            if (v.size() > 31) throw std::invalid_argument{"no more than 31"};
+            return weir::random_policy::build(v, b, s);
+        }
+    };
+    const weir::basic_selector refuses{r, stubborn{}};
+    CHECK_THROWS_AS(r.update([&](auto& change) {
+        change.remove(last);
+        for (int i = 31; i < 33; ++i) change.add(i);
+    }),
+                    std::invalid_argument);
+    int told = 0;
+    const auto watching = r.on_capacity([&] { ++told; });
+    for (const auto& m : r.members())
+        if (m.id != last) r.set(m.id, weir::condition::disabled);
+    auto held = balancer.pick();
+    REQUIRE(held.id() == last);
+    CHECK(balancer.pick().error() == pick_error::overloaded);
+    held.complete(weir::outcome::success);
+    CHECK(told == 1);
 }
 
 TEST_CASE("nobody who was refused waits for ever: threads that count the calls and sleep until the next") {

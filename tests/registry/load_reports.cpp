@@ -18,6 +18,7 @@
 #include <thread>
 
 using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
 using weir::load_report;
 using weir::load_reports;
 using weir::reported_utilization;
@@ -309,6 +310,25 @@ TEST_CASE("reports, updates, picks and changes of membership at once") {
     other.join();
     CHECK(failed == 0);
     for (const auto& m : r.members()) CHECK((m.weight >= 1 && m.weight <= 1000));
+}
+
+TEST_CASE("a registry may go while its reports update") {
+    for (const bool set_weights : {false, true})
+        for (int round = 0; round < 30; ++round) {
+            auto r = std::make_unique<registry>();
+            fill(*r, 3);
+            const load_reports reports{*r, reported_utilization{}, {.set_weights = set_weights, .period = 1ns}};
+            std::vector<weir::random<std::string>> selectors;  // a registry that goes says so to each: it takes a while
+            for (int i = 0; i < 300; ++i) selectors.emplace_back(*r);
+            std::atomic<int> updates{0};
+            std::thread other{[&] {
+                for (nanoseconds now{1h}; updates.load() == 0 || reports.update(now); now += 1ns) updates.fetch_add(1);
+            }};
+            while (updates.load() < 10) std::this_thread::yield();
+            r.reset();
+            other.join();
+            CHECK(updates >= 10);
+        }
 }
 
 TEST_CASE("a period or a mean out of bounds is refused in words") {

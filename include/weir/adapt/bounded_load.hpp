@@ -16,7 +16,8 @@ namespace weir::inline WEIR_ABI {
 /// Rule: with T leases in flight on the backends that may be chosen and W their weight, a backend of weight w takes at
 /// most ceil(factor (T + 1) w / W) leases, the new one counted, at the moment of the pick. A full one is passed over in
 /// the policy's own order: keyed policies spill to the key's next candidates. Where that leaves nobody because some have
-/// reached their own `max_in_flight`, T and W are of the others.
+/// reached their own `max_in_flight`, T and W are of the others. Leases that were picked before the registry's first such
+/// selector was made are not in T: make it before there is traffic, or what they hold spills more than it should.
 /// Complexity: that of the policy, plus O(excluded^2). Starting and ending a lease adds to one line that all backends of
 /// the registry share (the total), see total_in_flight.
 /// Thread safety: the bound holds under any interleaving: a pick reserves its place, or chooses again. Only where T has to

@@ -16,7 +16,8 @@ namespace weir::inline WEIR_ABI {
 /// does not, the policy chooses among the others as if it were excluded, so by rotations and draws its share is factor x
 /// its share by weight. A keyed policy gives it a key only if hash(key, identity) is below factor(t): each key moves to
 /// it once, and nothing is rebuilt. It is excluded from nothing where nobody else is left, and where all start together.
-/// Updates that leave a backend eligible do not restart it; those that are there when the selector is made are warm.
+/// Updates that leave a backend eligible do not restart it; those that are there when the selector is made are warm, and
+/// so is whom panic alone lets in, since panic is there to spread the load (a level inside `priority` knows no panic).
 /// Complexity: that of the policy, and of its picks with an exclusion while somebody is warming; one more load when nobody
 /// is. An update costs O(n) more. The clock is read once a pick, and only while somebody is warming.
 /// Memory: 8 bytes a slot while somebody is warming.

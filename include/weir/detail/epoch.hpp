@@ -174,8 +174,9 @@ private:
     /// On the way out: what was handed over meanwhile.
     WEIR_ALWAYS_INLINE void collect(slot& s) noexcept {
         if (s.handed.load(std::memory_order_seq_cst) != nullptr) [[unlikely]]
-            settle(take(s), nullptr, 0);
+            settle_handed(s);
     }
+    WEIR_NEVER_INLINE void settle_handed(slot& s) noexcept { settle(take(s), nullptr, 0); }
 
     static retired* take(slot& s) noexcept { return s.handed.exchange(nullptr, std::memory_order_seq_cst); }
 

@@ -86,7 +86,7 @@ public:
         return true;
     }
 
-    /// Clears `condition::draining`, and ends the drains of that backend. False: it is gone.
+    /// Clears `condition::draining`, and ends the drains of that backend. False, and no effect: it is gone.
     bool cancel(backend_id id) {
         bool known = false;
         hub_->update([&](detail::draft& d) {
@@ -94,9 +94,10 @@ public:
             d.set_conditions(id, d.conditions_of(id).without(condition::draining));
             known = true;
         });
+        if (!known) return false;
         for (const auto& one : in_progress())
             if (one->id == id) one->end(drain_end::cancelled);
-        return known;
+        return true;
     }
 
     /// Calls those whose deadline has come, and whoever was missed. At the latest at `next_due`.

@@ -34,7 +34,8 @@ namespace detail {
 /// stream that stays open for hours looks like one: complete its lease when the answer begins.
 /// A failure never makes a backend look faster: it counts as a latency of the median x 2^k at least, k the failures in a
 /// row (up to 6), and of no less than the estimate, and as long as the row lasts no less is expected. `cancelled` can
-/// only raise the estimate.
+/// only raise the estimate. The median is of what was measured, without what failures count for, or each would raise the
+/// next one.
 ///
 /// Cost: two readings of the clock a lease, one if the pick is told the time. Scoring reads one line of the backend's own
 /// and a median; a lease adds to that line when it starts and when it ends, and at each eighth sample may move the
@@ -58,6 +59,7 @@ public:
     struct state {
         in_flight_age age;
         typename Estimate::state estimate;
+        typename Estimate::state measured;  // the same without what failures count for; 0: nothing has succeeded yet
         std::atomic<std::int64_t> last{0};
         std::atomic<std::uint32_t> samples{0};   // roughly: of two at once, one may be missed
         std::atomic<std::uint16_t> failures{0};  // in a row
@@ -65,7 +67,7 @@ public:
     };
 
     void join(pool& p, state& s) const noexcept {
-        const double value = Estimate::value(s.estimate);
+        const double value = Estimate::value(s.measured);
         refile(p, s, outside, value > 0 ? latency_median::bucket_of(value) : latency_median::unfiled);
     }
     void leave(pool& p, state& s) const noexcept {
@@ -78,7 +80,7 @@ public:
     void on_end(pool& p, state& s, outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
                 std::chrono::nanoseconds started) const noexcept {
         s.age.end(started);
-        double sample = static_cast<double>(latency.count());
+        double sample = static_cast<double>(latency.count()), measured = sample;
         const double idle = idle_time(s, now);
         if (how == outcome::success) {
             if (s.failures.load(std::memory_order_relaxed) != 0) s.failures.store(0, std::memory_order_relaxed);
@@ -86,6 +88,8 @@ public:
         } else if (how == outcome::cancelled) {
             if (sample <= expected(p, s, idle)) return;
         } else {
+            const double known = Estimate::value(s.measured);
+            measured = known > 0 ? (std::max)(measured, known) : -1;
             const int row = (std::min)(s.failures.load(std::memory_order_relaxed) + 1, most_failures);
             s.failures.store(static_cast<std::uint16_t>(row), std::memory_order_relaxed);
             sample = (std::max)({sample, std::ldexp(reference(p), row), Estimate::value(s.estimate)});
@@ -95,9 +99,11 @@ public:
         Estimate::observe(s.estimate, idle, (std::max)(sample, 1.0));
         const std::uint32_t samples = s.samples.load(std::memory_order_relaxed);
         s.samples.store(samples + 1, std::memory_order_relaxed);
-        if (samples % samples_per_filing == 0)
-            if (const auto filed = s.filed.load(std::memory_order_relaxed); filed != outside)
-                refile(p, s, filed, latency_median::bucket_of(Estimate::value(s.estimate)));
+        if (measured < 0) return;
+        Estimate::observe(s.measured, idle, (std::max)(measured, 1.0));
+        const auto filed = s.filed.load(std::memory_order_relaxed);
+        if (filed == latency_median::unfiled || (samples % samples_per_filing == 0 && filed != outside))
+            refile(p, s, filed, latency_median::bucket_of(Estimate::value(s.measured)));
     }
 
     [[nodiscard]] double score(const pool& p, const state& s, const load_reading& reading) const noexcept {

@@ -24,15 +24,17 @@ class registry_change {
 public:
     /// Throws std::invalid_argument: an identity that is taken or empty, or `max_in_flight` of 0.
     backend_id add(Backend backend, const backend_options& options = {}) {
-        auto name = options.identity ? options.identity : identity_of(std::as_const(backend));
-        if (name && name->empty()) detail::reject("an identity is empty; it has to name the backend");
         auto fresh = std::make_unique<detail::record<Backend>>(std::move(backend));
-        fresh->clock = hub_.clock;
-        fresh->readers = &hub_.readers;
-        if (name) fresh->identity = *std::move(name);
-        fresh->identity_hash = fresh->identity.empty() ? mix(reinterpret_cast<std::uintptr_t>(fresh.get()))
-                                                       : hash(fresh->identity);
-        return draft_.add(std::move(fresh), options);
+        detail::record<Backend>& record = *fresh;
+        draft_.park(std::move(fresh));
+        auto name = options.identity ? options.identity : identity_of(std::as_const(record.backend));
+        if (name && name->empty()) detail::reject("an identity is empty; it has to name the backend");
+        record.clock = hub_.clock;
+        record.readers = &hub_.readers;
+        if (name) record.identity = *std::move(name);
+        record.identity_hash = record.identity.empty() ? mix(reinterpret_cast<std::uintptr_t>(&record))
+                                                       : hash(record.identity);
+        return draft_.add_parked(options);
     }
     /// The member of that identity, as this change has it so far.
     [[nodiscard]] std::optional<backend_id> find(std::string_view identity) const { return draft_.find(identity); }

@@ -33,10 +33,14 @@ public:
         membership_.free_slots.insert(membership_.free_slots.end(), taken_.rbegin(), taken_.rend());
     }
 
-    backend_id add(std::unique_ptr<record_base> fresh, const backend_options& options) {
-        // Parked: what is refused is destroyed with the draft, when no lock is held any more.
+    /// Takes a record in before anything can refuse it: it is then destroyed with the draft, when no lock is held any more.
+    void park(std::unique_ptr<record_base>&& fresh) {
         make_room(parked_);
         parked_.push_back(std::move(fresh));
+    }
+
+    /// Adds the one that was parked last.
+    backend_id add_parked(const backend_options& options) {
         record_base& record = *parked_.back();
         check(options);
         const std::string& name = record.identity;

@@ -71,8 +71,8 @@ public:
             if (!d->changed()) return;
             old = std::make_unique<trash>();
             auto next = d->make_view(*old);
+            cells_.prepare_index(next, *current_);
             cells_.give(d->added());
-            cells_.prepare_index(next);
             attached = live_attachments();
             for (const auto& a : attached) a->prepare(next);
             events_.reserve(events_.size() + d->events().size());

@@ -63,12 +63,15 @@ public:
         if (detail::between(latest, now) < shared_->options.period ||
             !shared_->latest.compare_exchange_strong(latest, now, std::memory_order_relaxed))
             return false;
-        if (hub_->seen() == nullptr) return false;
-        if (shared_->options.set_weights)
+        if (shared_->options.set_weights) {
+            if (hub_->seen() == nullptr) return false;
             hub_->update([&](detail::draft& d) { shared_->set_weights(d, now); });
-        else
-            hub_->read([&](const detail::membership&, const view& v) { shared_->set_costs(*v.roster(), now); });
-        return true;
+            return true;
+        }
+        const detail::read_section section{hub_->readers};  // the registry may go meanwhile; what is seen stays
+        const view* const v = hub_->seen();
+        if (v != nullptr) shared_->set_costs(*v->roster(), now);
+        return v != nullptr;
     }
 
 private:

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../load/metric.hpp"
+#include "../load/metric_set.hpp"
 #include "lease_watch.hpp"
 
 #include <memory>
@@ -61,12 +61,13 @@ public:
 
     // The index of loads, if a selector asked for one and it is worth its keep.
 
-    void prepare_index(const std::shared_ptr<const view>& next) {
+    /// Before records are given their cells: whom `next` has and `current` has not is told to watch then.
+    void prepare_index(const std::shared_ptr<const view>& next, const view& current) {
         load_index_source* const source = metrics_.index();
         if (source == nullptr) return;
         const auto& known = source->current.index;
         source->next = {known != nullptr && known->fits(*next) ? known : load_index::make(*next), next};
-        if (source->next.index != nullptr) watch_all(*next);
+        if (source->next.index != nullptr) watch_all(current);  // who leaves, too: the update may be refused yet
     }
     void discard_index() noexcept {
         if (load_index_source* const source = metrics_.index()) source->next = {};
@@ -87,7 +88,7 @@ public:
     void index_now(const std::shared_ptr<const view>& current) {
         const load_index_source* const source = metrics_.index();
         if (source == nullptr || source->current.of == current) return;
-        prepare_index(current);
+        prepare_index(current, *current);
         (void)publish_index();
     }
 

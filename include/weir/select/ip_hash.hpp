@@ -51,7 +51,7 @@ struct ip_hash_policy {
         const auto key = key_of(q);
         if (!key) {
             for (int draws = 0; draws < 8; ++draws)
-                if (const std::uint32_t i = t.turns.draw(v, q.random()); accept(i))
+                if (const std::uint32_t i = t.turns.draw(q.random()); accept(i))
                     return {.index = i, .reason = pick_reason::keyless};
             return {};
         }
@@ -62,7 +62,7 @@ struct ip_hash_policy {
         });
         if (step > 0) result.reason = pick_reason::rerouted;
         for (std::size_t tries = v.eligible().size(); !result && tries > 0; --tries)
-            if (const std::uint32_t i = t.turns.at(v, s.turn.fetch_add(1, std::memory_order_relaxed)); accept(i))
+            if (const std::uint32_t i = t.turns.at(s.turn.fetch_add(1, std::memory_order_relaxed)); accept(i))
                 result.index = i;
         return result;
     }

@@ -95,17 +95,17 @@ struct rotation_policy {
     }
 
     template <class Accept>
-    [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view& v, const table& t, state& s, const query& q,
+    [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view&, const table& t, state& s, const query& q,
                                                    Accept accept) const noexcept {
         const std::uint32_t lane = Cursor::lane(q);
         const rotation& turns = t.lanes[lane];
         const std::uint64_t base = turns.base();  // before the cursor: behind a locked addition it would wait for it
-        const std::uint32_t next = turns.at(v, s.take(lane), base);
+        const std::uint32_t next = turns.at(s.take(lane), base);
         if constexpr (std::same_as<Accept, detail::accept_any>) return {.index = next};
         if (next != rotation::nobody && accept(next)) return {.index = next};
         if (!turns.usable()) return {};
         for (int tries = 0; tries < 8; ++tries)
-            if (const std::uint32_t i = turns.draw(v, q.random()); accept(i))
+            if (const std::uint32_t i = turns.draw(q.random()); accept(i))
                 return {.index = i, .reason = pick_reason::rerouted};
         return {};
     }

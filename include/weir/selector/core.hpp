@@ -55,13 +55,14 @@ public:
         pick_in(section.stripe(), result, options);
     }
 
+    /// `f` goes by value: what cold calls take by reference would have to be stored before the pick's locked addition.
     template <class F>
-    WEIR_ALWAYS_INLINE pick_error choose(const pick_options& options, F&& f) {
+    WEIR_ALWAYS_INLINE pick_error choose(const pick_options& options, F f) {
         domain::slot* const slot = this_thread.fast_slot;
         if (!usual_section::is_next(readers_, slot)) [[unlikely]]
             return choose_otherwise(options, f);
         const usual_section section{readers_, *slot};
-        return choose_in_section(section.stripe(), options, f);
+        return choose_in_section(section, options, f);
     }
 
     template <class F>
@@ -82,9 +83,9 @@ private:
         pick_in(section.stripe(), result, options);
     }
     template <class F>
-    WEIR_NEVER_INLINE pick_error choose_otherwise(const pick_options& options, F& f) {
+    WEIR_NEVER_INLINE pick_error choose_otherwise(const pick_options& options, F f) {
         const read_section section{readers_};
-        return choose_in_section(section.stripe(), options, f);
+        return choose_in_section(section, options, f);
     }
 
     WEIR_ALWAYS_INLINE void pick_in(std::uint32_t stripe, picked& result, const pick_options& options) noexcept {
@@ -128,22 +129,20 @@ private:
             start_metrics(result, metrics, now);
     }
 
-    template <class F>
-    WEIR_ALWAYS_INLINE pick_error choose_in_section(std::uint32_t stripe, const pick_options& options, F& f) {
+    template <class Section, class F>
+    WEIR_ALWAYS_INLINE pick_error choose_in_section(const Section& section, const pick_options& options, F f) {
         const published_base& p = *current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
-            if (c.index < p.slots) [[likely]] {
-                f(*p.records[c.index]);
-                return pick_error::none;
-            }
+            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, section.stripe()});
+            if (c.index < p.slots) [[likely]]
+                return f(*p.records[c.index]), pick_error::none;
         }
-        return choose_among(p, options, now, stripe, f);
+        return choose_among(p, options, now, section.stripe(), f);
     }
     template <class F>
     WEIR_NEVER_INLINE pick_error choose_among(const published_base& p, const pick_options& options,
-                                              std::chrono::nanoseconds now, std::uint32_t stripe, F& f) {
+                                              std::chrono::nanoseconds now, std::uint32_t stripe, F f) {
         const choice c = decide_among(p, options, now, stripe);
         if (!c) return why_nobody(p, options);
         f(*p.records[c.index]);

@@ -3,6 +3,7 @@
 #include "../detail/error.hpp"
 #include "../detail/wide.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -77,19 +78,19 @@ private:
         std::uint32_t alias;  // its own index where it is never left
     };
 
-    /// part / whole in 2^-32ths, by long division; above 0 where part is.
+    /// part / whole in 2^-32ths, rounded down, but above 0 where part is. part is below whole, and whole below 2^63.
     static std::uint32_t threshold(std::uint64_t part, std::uint64_t whole) noexcept {
-        std::uint64_t quotient = 0;
-        std::uint64_t rest = part;  // below whole, and whole below 2^63
+        if (part >> 32 == 0)
+            return static_cast<std::uint32_t>((std::max)((part << 32) / whole, std::uint64_t{part > 0}));
+        std::uint64_t quotient = 0;  // by long division; above 2, since whole is no more than 2^31 times part
         for (int bit = 0; bit < 32; ++bit) {
-            rest <<= 1;
+            part <<= 1;
             quotient <<= 1;
-            if (rest >= whole) {
-                rest -= whole;
-                quotient |= 1;
-            }
+            if (part < whole) continue;
+            part -= whole;
+            quotient |= 1;
         }
-        return static_cast<std::uint32_t>(quotient == 0 && part > 0 ? 1 : quotient);
+        return static_cast<std::uint32_t>(quotient);
     }
 
     std::vector<column> columns_;

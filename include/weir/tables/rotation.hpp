@@ -27,9 +27,10 @@ class alignas(detail::cache_line) rotation {
     struct cycle {
         std::vector<std::uint32_t> entries;  // slots: the lead-in, then the cycle, repeated while it is short
         std::uint64_t lead_in = 0;
-        std::uint64_t length = 0;      // of the cycle; 0: too long to be written out, intervals follow the lead-in
-        smooth_sequence sequence;      // where weights differ, by rank among the eligible
-        weighted_intervals intervals;  // by rank
+        std::uint64_t length = 0;          // of the cycle; 0: too long to be written out, intervals follow the lead-in
+        smooth_sequence sequence;          // where weights differ, by rank among the eligible
+        weighted_intervals intervals;      // by rank
+        std::vector<std::uint32_t> ranks;  // the slots behind the intervals
     };
 
 public:
@@ -63,7 +64,7 @@ public:
     /// The one that follows `before`, which was made for the view `was`, at turn `now`. `same`: see `same_turns`.
     rotation(const view& v, common& shared, std::uint64_t now, const view& was, const rotation& before, bool same)
         : phase_{before.phase_} {
-        next_ = before.usable() ? before.at(was, now) : before.next_;
+        next_ = before.usable() ? before.at(now) : before.next_;
         if (same) {
             if (!before.owed_.empty()) owed_ = of_survivors(before.owed_, v, was);
             if (before.usable()) take(before.cycle_);
@@ -95,24 +96,20 @@ public:
     [[nodiscard]] WEIR_ALWAYS_INLINE bool usable() const noexcept { return cycle_ != nullptr; }
 
     /// Whose a turn is; nobody's unless `usable()`. `base()` may be read before the turn is taken.
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t at(const view& v, std::uint64_t turn,
-                                                      std::uint64_t base) const noexcept {
-        std::uint64_t place = turn - base;
-        if (place >= size_) [[unlikely]] {
-            if (cycle_ == nullptr) return nobody;
-            if (cycle_->length == 0) return at_interval(v, turn);
-            place = wrap(turn);
-        }
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t at(std::uint64_t turn, std::uint64_t base) const noexcept {
+        const std::uint64_t place = turn - base;
+        if (place >= size_) [[unlikely]]
+            return beyond(turn);
         return first_[place];
     }
-    [[nodiscard]] std::uint32_t at(const view& v, std::uint64_t turn) const noexcept { return at(v, turn, base()); }
+    [[nodiscard]] std::uint32_t at(std::uint64_t turn) const noexcept { return at(turn, base()); }
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint64_t base() const noexcept {
         return base_.load(std::memory_order_relaxed);
     }
 
     /// A slot by weight. Only where somebody has a turn.
-    [[nodiscard]] std::uint32_t draw(const view& v, std::uint64_t random) const noexcept {
-        if (cycle_->length == 0) return v.eligible()[cycle_->intervals.find(random)];
+    [[nodiscard]] std::uint32_t draw(std::uint64_t random) const noexcept {
+        if (cycle_->length == 0) return cycle_->ranks[cycle_->intervals.find(random)];
         return cycle_->entries[cycle_->lead_in + detail::scale(random, cycle_->length)];
     }
 
@@ -158,6 +155,7 @@ private:
                 for (const std::uint32_t i : eligible) credits.push_back((*owed)[i]);
             if (smooth_sequence::length(weights) > smooth_sequence::max_length) {
                 c.intervals = weighted_intervals{weights};
+                c.ranks.assign(eligible.begin(), eligible.end());
                 if (owed == nullptr) return c;
                 // Two turns a backend on average leave nobody owed a whole one.
                 c.entries = staggered_turns(weights, credits, (std::max)(2 * weights.size(), shortest));
@@ -193,7 +191,7 @@ private:
             }
             const double each = static_cast<double>(turns) / static_cast<double>(was.total_weight());
             for (const std::uint32_t i : eligible) result[i] += each * was.weight(i);
-            for (std::uint64_t t = 0; t < turns; ++t) result[at(was, base() + t)] -= 1;
+            for (std::uint64_t t = 0; t < turns; ++t) result[at(base() + t)] -= 1;
             return result;
         }
         const std::uint64_t place = wrap(now);
@@ -218,16 +216,18 @@ private:
         return owed;
     }
 
-    WEIR_NEVER_INLINE std::uint32_t at_interval(const view& v, std::uint64_t turn) const noexcept {
-        return v.eligible()[cycle_->intervals.find(turn * golden + phase_)];
+    /// A turn that is not among the entries. Asks for nothing but the turn: a pick keeps nothing else at hand for it.
+    WEIR_NEVER_INLINE std::uint32_t beyond(std::uint64_t turn) const noexcept {
+        if (cycle_ == nullptr) return nobody;
+        if (cycle_->length > 0) return first_[wrap(turn)];
+        return cycle_->ranks[cycle_->intervals.find(turn * golden + phase_)];
     }
 
     /// The place of a turn beyond the entries; moves the base on by whole cycles, so that few picks come here.
-    WEIR_NEVER_INLINE std::uint64_t wrap(std::uint64_t turn) const noexcept {
+    [[nodiscard]] std::uint64_t wrap(std::uint64_t turn) const noexcept {
         std::uint64_t base = base_.load(std::memory_order_relaxed);
         const std::uint64_t lead_in = cycle_->lead_in, length = cycle_->entries.size() - lead_in;
-        if (turn - base < std::uint64_t{1} << 63) {
-            const std::uint64_t place = turn - base;
+        if (const std::uint64_t place = turn - base; place < std::uint64_t{1} << 63) {
             if (place < lead_in + length) return place;
             const std::uint64_t ahead = (place - lead_in) / length * length;
             base_.compare_exchange_strong(base, base + ahead, std::memory_order_relaxed);

@@ -30,13 +30,17 @@ struct slow_start_options {
 class warm_up {
 public:
     /// What `next` needs to know, `before` and `known` being the previous view and what was known of it; null: all are
-    /// warm. Whoever may be chosen now and could not before starts at `now`.
+    /// warm. Whoever may be chosen now and could not before starts at `now`, but for whom panic alone lets in.
     [[nodiscard]] static std::unique_ptr<const warm_up> after(const view& before, const warm_up* known,
                                                               const view& next, std::chrono::nanoseconds now,
                                                               const slow_start_options& options) {
         std::unique_ptr<warm_up> result;
         std::chrono::nanoseconds oldest = now;
         for (const std::uint32_t i : next.eligible()) {
+            if (next.in_panic() && next.conditions(i).exclude()) {
+                oldest = always;
+                continue;
+            }
             const bool fresh = !before.is_eligible(i) || before.id(i) != next.id(i);
             const std::chrono::nanoseconds since = fresh ? now : known != nullptr ? known->since_[i] : always;
             oldest = (std::min)(oldest, since);

@@ -558,7 +558,7 @@ TEST_CASE("when all have failed, the reply says that none is left") {
 TEST_CASE("when nobody is there, the reply says why") {
     auto [held, port] = listener();
     held = descriptor();  // closed: connects are refused
-    const proxy p({"127.0.0.1:"s + std::to_string(port)});
+    const proxy p({"127.0.0.1:"s + std::to_string(port)}, {"--panic", "0"});
     CHECK(ask(p.port, get("/")).body == "502 none_eligible\n");  // tried in vain; then nobody to try
     const auto r = ask(p.port, get("/"));
     CHECK(r.status == 503);

@@ -1,0 +1,112 @@
+#pragma once
+
+#include "load_index.hpp"
+#include "metric.hpp"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace weir::inline WEIR_ABI {
+
+namespace detail {
+
+/// One metric of one registry, without its type.
+struct metric_pool {
+    explicit metric_pool(const void* tag) : type{tag} {}
+    metric_pool(const metric_pool&) = delete;
+    metric_pool& operator=(const metric_pool&) = delete;
+    const void* const type;  // instead of run-time type information, which some do without
+    virtual std::unique_ptr<metric_cell> make_cell(const std::shared_ptr<metric_pool>& self) const = 0;
+    virtual ~metric_pool() = default;
+};
+
+template <stateful_metric M>
+struct metric_pool_of final : metric_pool {
+    static inline char tag = 0;  // not a constant: a linker may fold equal constants of different types into one
+    explicit metric_pool_of(const M& m) : metric_pool{&tag}, metric{m} {}
+
+    struct cell final : metric_cell {
+        explicit cell(std::shared_ptr<metric_pool_of> owner_) : owner{std::move(owner_)} {
+            pool = owner.get();
+            timed = M::timed;
+        }
+        void on_start([[maybe_unused]] std::chrono::nanoseconds started) noexcept override {
+            const M& m = owner->metric;
+            if constexpr (requires { m.on_start(owner->shared, state, started); }) {
+                static_assert(M::timed, "weir: on_start with a time is for metrics that are `timed`");
+                m.on_start(owner->shared, state, started);
+            } else if constexpr (requires { m.on_start(owner->shared, state); }) {
+                m.on_start(owner->shared, state);
+            } else {
+                static_assert(
+                    !requires { &M::on_start; },
+                    "weir: on_start is `void on_start(pool&, state&[, std::chrono::nanoseconds]) const noexcept`");
+            }
+        }
+        void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
+                    [[maybe_unused]] std::chrono::nanoseconds started) noexcept override {
+            if constexpr (ends_with_start<M>)
+                owner->metric.on_end(owner->shared, state, how, latency, now, started);
+            else
+                owner->metric.on_end(owner->shared, state, how, latency, now);
+        }
+        void on_eligible(bool eligible) noexcept override {
+            if (eligible)
+                owner->metric.join(owner->shared, state);
+            else
+                owner->metric.leave(owner->shared, state);
+        }
+        std::shared_ptr<metric_pool_of> owner;
+        alignas(cache_line) typename M::state state{};
+    };
+
+    std::unique_ptr<metric_cell> make_cell(const std::shared_ptr<metric_pool>& self) const override {
+        return std::make_unique<cell>(std::static_pointer_cast<metric_pool_of>(self));
+    }
+
+    const M metric;
+    alignas(cache_line) typename M::pool shared{};
+};
+
+}  // namespace detail
+
+/// The metrics with state that the selectors of one registry use; given to a policy's state when a selector is made.
+/// A metric stays with its registry, and is fed, when its last selector is gone: the next one starts with what it knows.
+class metric_set {
+public:
+    explicit metric_set(detail::clock_function of_registry) noexcept : clock_{of_registry} {}
+
+    /// The registry's clock, for policies that note when something happened.
+    [[nodiscard]] detail::clock_function clock() const noexcept { return clock_; }
+
+    /// The pool of `m`: the one that an equal metric uses already, or a new one.
+    template <stateful_metric M>
+    std::shared_ptr<detail::metric_pool_of<M>> use(const M& m) {
+        for (const auto& known : pools_)
+            if (known->type == &detail::metric_pool_of<M>::tag)
+                if (auto same = std::static_pointer_cast<detail::metric_pool_of<M>>(known); same->metric == m)
+                    return same;
+        auto fresh = std::make_shared<detail::metric_pool_of<M>>(m);
+        pools_.push_back(fresh);
+        return fresh;
+    }
+
+    /// Asks the registry to keep an index of its members by leases in flight, for as long as it lives.
+    std::shared_ptr<load_index_source> use_index() {
+        if (index_ == nullptr) index_ = std::make_shared<load_index_source>();
+        return index_;
+    }
+
+    [[nodiscard]] const std::vector<std::shared_ptr<detail::metric_pool>>& pools() const noexcept { return pools_; }
+    /// Null: nobody has asked.
+    [[nodiscard]] load_index_source* index() const noexcept { return index_.get(); }
+
+private:
+    detail::clock_function clock_;
+    std::vector<std::shared_ptr<detail::metric_pool>> pools_;
+    std::shared_ptr<load_index_source> index_;
+};
+
+}  // namespace weir::inline WEIR_ABI

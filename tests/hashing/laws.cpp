@@ -289,14 +289,24 @@ TEMPLATE_LIST_TEST_CASE("identities whose hashes meet have a fixed order, whoeve
         CHECK_THROWS_AS((TestType{members, {}}), std::invalid_argument);
     } else {
         const TestType first{members, {}};
+        std::vector<std::string> names;
+        for (const auto& m : members) names.emplace_back(m.identity);
         weir::generator random{6};
+        auto followed = first;
         for (int round = 0; round < 10; ++round) {
             std::shuffle(members.begin(), members.end(), random);
+            std::vector<std::string> now;
+            for (auto& m : members) {
+                m.index = static_cast<std::uint32_t>(now.size());
+                now.emplace_back(m.identity);
+            }
             const TestType other{members, {}};
+            followed = next(followed, members);
             std::set<std::uint32_t> met;
             int different = 0;
             for (std::uint64_t key = 0; key < 300; ++key) {
-                different += first.find(key) != other.find(key) ? 1 : 0;
+                different += names[first.find(key)] != now[other.find(key)] ? 1 : 0;
+                different += names[first.find(key)] != now[followed.find(key)] ? 1 : 0;
                 other.walk(key, 16, [&](std::uint32_t i) { return met.insert(i), false; });
             }
             CHECK(different == 0);

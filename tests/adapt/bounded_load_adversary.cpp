@@ -13,6 +13,7 @@
 #include <weir/hashing/multi_probe_table.hpp>
 #include <weir/hashing/rendezvous_table.hpp>
 #include <weir/select/dialects.hpp>
+#include <weir/select/ip_hash.hpp>
 #include <weir/select/round_robin.hpp>
 
 #include <barrier>
@@ -102,12 +103,13 @@ int broken(pool& r, const std::vector<weir::backend_id>& ids, const std::vector<
 
 }  // namespace
 
-#define WEIR_TEST_KEYED                                                                                             \
-    weir::ring_hash_policy, consistent_hash_policy<weir::maglev_table>,                                             \
-        consistent_hash_policy<weir::rendezvous_table>, consistent_hash_policy<weir::multi_probe_table>,            \
-        consistent_hash_policy<weir::jump_table>, consistent_hash_policy<weir::anchor_table>,                       \
-        consistent_hash_policy<weir::memento_table>, weir::nginx_consistent_hash_policy, weir::haproxy_hash_policy, \
-        weir::envoy_maglev_policy
+#define WEIR_TEST_KEYED                                                                                           \
+    weir::ring_hash_policy, consistent_hash_policy<weir::maglev_table>,                                           \
+        consistent_hash_policy<weir::rendezvous_table>, consistent_hash_policy<weir::multi_probe_table>,          \
+        consistent_hash_policy<weir::jump_table>, consistent_hash_policy<weir::anchor_table>,                     \
+        consistent_hash_policy<weir::memento_table>, weir::nginx_hash_policy, weir::nginx_consistent_hash_policy, \
+        weir::haproxy_hash_policy, weir::haproxy_map_policy, weir::envoy_ring_hash_policy,                        \
+        weir::grpc_ring_hash_policy, weir::envoy_maglev_policy, weir::katran_maglev_policy, weir::ip_hash_policy
 
 TEMPLATE_TEST_CASE("100,000 picks of one key, or of keys that meet, keep every backend under its bound", "",
                    WEIR_TEST_KEYED) {

@@ -39,7 +39,7 @@ template <kind Kind, template <class...> class Selector>
 struct plain {
     static constexpr kind is = Kind;
     template <class Backend>
-    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+    static auto make(weir::registry_base<Backend>& r, std::optional<std::uint64_t> seed) {
         return Selector<Backend>{r, {.seed = seed}};
     }
 };
@@ -48,7 +48,7 @@ struct plain {
 struct nginx_ip_hash {
     static constexpr kind is = kind::dialect;
     template <class Backend>
-    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+    static auto make(weir::registry_base<Backend>& r, std::optional<std::uint64_t> seed) {
         return weir::ip_hash<Backend>{r, {}, {.seed = seed}};
     }
 };
@@ -58,7 +58,7 @@ template <class Metric, std::uint32_t D>
 struct choices_of {
     static constexpr kind is = kind::load_aware;
     template <class Backend>
-    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+    static auto make(weir::registry_base<Backend>& r, std::optional<std::uint64_t> seed) {
         return weir::choices<Backend, Metric, D>{r, Metric{}, {.seed = seed}};
     }
 };
@@ -84,7 +84,7 @@ struct hash_by {
         return 1;
     }
     template <class Backend>
-    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+    static auto make(weir::registry_base<Backend>& r, std::optional<std::uint64_t> seed) {
         return weir::consistent_hash<Backend, Table>{r, {}, {.seed = seed}};
     }
 };
@@ -94,7 +94,7 @@ template <kind Kind, template <class> class Selector>
 struct with_options {
     static constexpr kind is = Kind;
     template <class Backend>
-    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+    static auto make(weir::registry_base<Backend>& r, std::optional<std::uint64_t> seed) {
         return Selector<Backend>{r, {}, {.seed = seed}};
     }
 };
@@ -103,7 +103,7 @@ struct with_options {
 template <template <class> class Adaptor, class Entry>
 struct adapted : Entry {
     template <class Backend>
-    static auto make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+    static auto make(weir::registry_base<Backend>& r, std::optional<std::uint64_t> seed) {
         using inner = typename decltype(Entry::make(r, seed))::policy_type;
         return weir::basic_selector<Backend, Adaptor<inner>>{r, Adaptor<inner>{}, {.seed = seed}};
     }
@@ -168,17 +168,21 @@ struct subject {
     bool heeds_degraded = false;
     double (*overdispersion)(double keys, double total) = nullptr;
     std::string name = {};
-    any_selector<std::string> (*make_string)(weir::registry_base<std::string>&, std::uint64_t seed) = nullptr;
-    any_selector<nameless> (*make_nameless)(weir::registry_base<nameless>&, std::uint64_t seed) = nullptr;
-    any_selector<mortal> (*make_mortal)(weir::registry_base<mortal>&, std::uint64_t seed) = nullptr;
+    any_selector<std::string> (*make_string)(weir::registry_base<std::string>&,
+                                             std::optional<std::uint64_t> seed) = nullptr;
+    any_selector<nameless> (*make_nameless)(weir::registry_base<nameless>&,
+                                            std::optional<std::uint64_t> seed) = nullptr;
+    any_selector<mortal> (*make_mortal)(weir::registry_base<mortal>&, std::optional<std::uint64_t> seed) = nullptr;
 
-    [[nodiscard]] auto make(weir::registry_base<std::string>& r, std::uint64_t seed) const {
+    [[nodiscard]] auto make(weir::registry_base<std::string>& r, std::optional<std::uint64_t> seed) const {
         return make_string(r, seed);
     }
-    [[nodiscard]] auto make(weir::registry_base<nameless>& r, std::uint64_t seed) const {
+    [[nodiscard]] auto make(weir::registry_base<nameless>& r, std::optional<std::uint64_t> seed) const {
         return make_nameless(r, seed);
     }
-    [[nodiscard]] auto make(weir::registry_base<mortal>& r, std::uint64_t seed) const { return make_mortal(r, seed); }
+    [[nodiscard]] auto make(weir::registry_base<mortal>& r, std::optional<std::uint64_t> seed) const {
+        return make_mortal(r, seed);
+    }
 
     /// The options of the n-th pick: with a key of its own where keys count.
     [[nodiscard]] weir::pick_options nth(std::uint64_t n, std::span<const weir::backend_id> exclude = {}) const {
@@ -417,7 +421,7 @@ inline void limits_hold_under_two_threads(const subject& entry) {
     const auto selector = entry.make(p.registry, 1);
     std::atomic<int> held[3]{};
     std::atomic<int> over{0}, picked{0};
-    const auto hammer = [&](std::uint64_t seed) {
+    const auto hammer = [&](std::optional<std::uint64_t> seed) {
         weir::generator random{seed};
         std::deque<std::pair<int, weir::lease<std::string>>> mine;
         const auto give_back = [&] {
@@ -772,6 +776,48 @@ inline void a_removed_backend_goes_with_its_last_lease(const subject& entry) {
 }
 
 // ---- Contract 7 -----------------------------------------------------------------------------------------------------
+
+/// Without a seed and with nothing excluded a pick may go by the shortest way, where nobody asks who is out.
+inline void who_is_out_is_never_picked(const subject& entry) {
+    weir::registry<std::string> r;
+    std::vector<weir::backend_id> ids;
+    for (std::uint32_t i = 0; i < 40; ++i) ids.push_back(r.add("b" + std::to_string(i), {.weight = 1 + i % 3}));
+    const auto selector = entry.make(r, std::nullopt);
+    std::set<weir::backend_id> out;
+    const auto check = [&] {
+        std::set<weir::backend_id> seen;
+        std::uint64_t wrong = 0;
+        for (std::uint64_t i = 0; i < 4'000; ++i) {
+            const auto lease = selector.pick(entry.nth(i));
+            wrong += !lease || out.contains(lease.id()) ? 1 : 0;
+            seen.insert(lease.id());
+        }
+        CHECK(wrong == 0);
+        if (entry.is == kind::rotation || entry.is == kind::draw) CHECK(seen.size() == ids.size() - out.size());
+    };
+    check();
+    using weir::condition;
+    const auto leaves = [&](std::size_t i, auto&& how) {
+        how(ids[i]);
+        out.insert(ids[i]);
+        check();
+    };
+    leaves(39, [&](auto id) { r.remove(id); });  // the last slot, the first, one between
+    leaves(0, [&](auto id) { r.remove(id); });
+    leaves(20, [&](auto id) { r.set(id, condition::ejected); });
+    leaves(7, [&](auto id) { r.set_weight(id, 0); });
+    for (const std::size_t i : {1u, 2u, 3u, 5u, 8u, 13u, 21u, 34u}) {  // fewer than an index or a draw of two expects
+        r.set(ids[i], condition::disabled);
+        out.insert(ids[i]);
+    }
+    check();
+    for (std::size_t i = 0; i < ids.size() - 1; ++i) {
+        r.set(ids[i], condition::draining);
+        if (i != 30) out.insert(ids[i]);
+        if (i == 30) r.clear(ids[i], condition::draining);
+    }
+    check();  // the only one
+}
 
 /// Everything that one may do, driven by one seed; what was picked.
 inline std::vector<std::string> story(const subject& entry, std::uint64_t selector_seed) {

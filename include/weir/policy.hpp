@@ -96,8 +96,9 @@ struct before {
 
 namespace detail {
 
-/// The predicate of a pick that restricts nothing: every index of the view may be chosen, and there is at least one.
-/// The policy is instantiated with it and tests nothing.
+/// The predicate of a pick that restricts nothing: there is at least one eligible member, and every one may be chosen. So
+/// may every other index, unless the policy says that it is `eligible_only`: there are none then. The policy is
+/// instantiated with it and tests nothing.
 struct accept_any {
     constexpr bool operator()(std::uint32_t) const noexcept { return true; }
 };
@@ -202,6 +203,14 @@ inline constexpr bool keeps_sessions = [] {
 template <class P>
 inline constexpr bool chooses_by_key = [] {
     if constexpr (requires { P::by_key; }) return bool{P::by_key};
+    return false;
+}();
+
+/// A policy that by itself only chooses eligible members says so by `static constexpr bool eligible_only`: it is asked with
+/// `accept_any` whoever else is out. Without it that is done only while every slot of the view is eligible.
+template <class P>
+inline constexpr bool chooses_eligible_only = [] {
+    if constexpr (requires { P::eligible_only; }) return bool{P::eligible_only};
     return false;
 }();
 

@@ -13,3 +13,4 @@ TEST_CASE("law 4: leases in flight survive updates") { each(leases_in_flight_sur
 TEST_CASE("law 5, hardening 6: a refused update changes nothing, not even the next picks") {
     each(a_refused_update_changes_nothing);
 }
+TEST_CASE("law 1: who is out is never picked, whichever way a pick goes") { each(who_is_out_is_never_picked); }

@@ -18,7 +18,7 @@ std::string name_of() {
 }
 
 template <class Entry, class Backend>
-any_selector<Backend> make(weir::registry_base<Backend>& r, std::uint64_t seed) {
+any_selector<Backend> make(weir::registry_base<Backend>& r, std::optional<std::uint64_t> seed) {
     return any_selector<Backend>{Entry::make(r, seed)};
 }
 

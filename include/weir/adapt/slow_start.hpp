@@ -72,6 +72,7 @@ struct slow_start {
     slow_start_options options;
     static constexpr bool timed = detail::reads_clock<Policy>;
     static constexpr bool by_key = detail::chooses_by_key<Policy>;
+    static constexpr bool eligible_only = detail::chooses_eligible_only<Policy>;
 
 private:
     template <class Accept>

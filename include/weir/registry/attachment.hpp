@@ -12,10 +12,10 @@ namespace weir::inline WEIR_ABI::detail {
 struct published_base : retired {
     /// A registry that is gone: nobody.
     constexpr published_base() noexcept = default;
-    published_base(std::shared_ptr<const view> v, bool seeded)
+    published_base(std::shared_ptr<const view> v, bool eligible_only, bool seeded)
         : records{v->roster()->records.data()}, slots{v->slots()},
-          plain{!v->eligible().empty() && v->all_eligible() && !v->limited() && !v->in_panic() && !seeded},
-          members{std::move(v)} {
+          open{!v->eligible().empty() && (eligible_only || v->all_eligible()) && !v->limited() && !v->in_panic()},
+          plain{open && !seeded}, members{std::move(v)} {
         release = [](retired* self) noexcept { delete static_cast<published_base*>(self); };
     }
     published_base(const published_base&) = delete;
@@ -24,7 +24,8 @@ struct published_base : retired {
 
     record_base* const* const records = nullptr;
     const std::uint32_t slots = 0;
-    const bool plain = false;  // every index may be chosen, and random numbers are the thread's own
+    const bool open = false;   // whatever the policy chooses by itself may be taken, unless it is excluded
+    const bool plain = false;  // ... and random numbers are the thread's own
     const std::shared_ptr<const view> members;
     published_base* sibling = nullptr;  // in the same update's trash
 };

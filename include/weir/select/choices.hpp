@@ -27,6 +27,7 @@ struct choices_policy {
 
     [[no_unique_address]] Metric metric{};
     static constexpr bool timed = metric_reader<Metric>::timed;
+    static constexpr bool eligible_only = true;
 
     struct table {
         weighted_draw draw;
@@ -53,21 +54,22 @@ struct choices_policy {
     }
 
 private:
-    /// Every index may be chosen, and the answer is without branches on loads, which nobody can predict.
+    /// Every eligible member may be chosen, and the answer is without branches on loads, which nobody can predict.
     WEIR_ALWAYS_INLINE static std::uint32_t lighter_of_two(const view& v, const table& t, state& s, const query& q,
                                                            std::uint32_t n, std::chrono::nanoseconds now) noexcept {
         const auto score = [&](std::uint32_t i) { return s.reader.score(v, t.loads, i, now); };
         if (t.draw.even()) [[likely]] {
             // Two different ranks from one random number: the second among the others, shifted past the first.
             const detail::wide first = detail::multiply(q.random(), n);
-            const auto a = static_cast<std::uint32_t>(first.high);
-            auto b = static_cast<std::uint32_t>(detail::scale(first.low, n - 1));
-            b += b >= a ? 1 : 0;
+            const auto rank = static_cast<std::uint32_t>(first.high);
+            auto other = static_cast<std::uint32_t>(detail::scale(first.low, n - 1));
+            other += other >= rank ? 1 : 0;
+            const std::uint32_t a = t.draw.index_of(v, rank), b = t.draw.index_of(v, other);
             return score(b) < score(a) ? b : a;
         }
-        const std::uint32_t a = t.draw.draw_of_all(q.random());
-        std::uint32_t b = t.draw.draw_of_all(q.random());
-        for (std::uint32_t tries = 1; b == a && tries < redraws; ++tries) b = t.draw.draw_of_all(q.random());
+        const std::uint32_t a = t.draw.draw(v, q.random());
+        std::uint32_t b = t.draw.draw(v, q.random());
+        for (std::uint32_t tries = 1; b == a && tries < redraws; ++tries) b = t.draw.draw(v, q.random());
         return detail::lighter(score(b), v.weight(b), score(a), v.weight(a)) ? b : a;
     }
 

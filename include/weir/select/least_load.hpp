@@ -29,6 +29,7 @@ template <metric Metric>
 struct least_load_policy {
     [[no_unique_address]] Metric metric{};
     static constexpr bool timed = metric_reader<Metric>::timed;
+    static constexpr bool eligible_only = true;
     static constexpr bool indexed = std::same_as<Metric, in_flight>;
 
     struct table {

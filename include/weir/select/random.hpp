@@ -16,13 +16,14 @@ namespace weir::inline WEIR_ABI {
 struct random_policy {
     using table = weighted_draw;
     struct state {};
+    static constexpr bool eligible_only = true;
 
     [[nodiscard]] table build(const view& v, const before<table>*, const state&) const { return weighted_draw{v}; }
 
     template <class Accept>
     [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view& v, const table& t, state&, const query& q,
                                                    Accept accept) const noexcept {
-        if constexpr (std::same_as<Accept, detail::accept_any>) return {.index = t.draw_of_all(q.random())};
+        if constexpr (std::same_as<Accept, detail::accept_any>) return {.index = t.draw(v, q.random())};
         if (t.size() == 0) return {};
         // Of the draws that exclusion repeats, 8 leave one in 256 to the rescue when half the weight is excluded.
         for (int tries = 0; tries < 8; ++tries)

@@ -74,6 +74,7 @@ private:
 template <class Cursor>
 struct rotation_policy {
     using state = Cursor;
+    static constexpr bool eligible_only = true;
     struct table {
         std::array<rotation, Cursor::lanes> lanes;
     };

@@ -20,7 +20,7 @@ class selector_core final : public attachment {
 
     struct published final : published_base {
         published(std::shared_ptr<const view> v, const Policy& p, const before<table>* b, const state& s, bool seeded)
-            : published_base{std::move(v), seeded}, contents{p.build(*members, b, s)} {}
+            : published_base{std::move(v), chooses_eligible_only<Policy>, seeded}, contents{p.build(*members, b, s)} {}
         const table contents;
     };
 
@@ -192,7 +192,7 @@ private:
     choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
                          std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
         const query q{options, seeded_ ? &random_ : nullptr, clock_, now, stripe};
-        if (seeded_ && v.all_eligible() && !v.limited() && options.exclude.empty())
+        if (seeded_ && p.open && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
         const accept_some accept{v, options.exclude};
         if (const choice c = policy_.choose(v, static_cast<const published&>(p).contents, state_, q, accept);

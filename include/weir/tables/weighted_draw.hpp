@@ -14,7 +14,7 @@ public:
     weighted_draw() = default;
 
     explicit weighted_draw(const view& v)
-        : count_{static_cast<std::uint32_t>(v.eligible().size())}, even_{v.equal_weights()} {
+        : count_{static_cast<std::uint32_t>(v.eligible().size())}, even_{v.equal_weights()}, all_{v.all_eligible()} {
         if (even_) return;
         std::vector<std::uint32_t> weights;
         weights.reserve(count_);
@@ -23,13 +23,13 @@ public:
     }
 
     /// The member that 64 uniform bits stand for; of the view it was made for, with at least one eligible.
-    [[nodiscard]] std::uint32_t draw(const view& v, std::uint64_t random) const noexcept {
-        return v.eligible()[draw_of_all(random)];
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t draw(const view& v, std::uint64_t random) const noexcept {
+        return index_of(v, even_ ? static_cast<std::uint32_t>(detail::scale(random, count_)) : aliases_.draw(random));
     }
 
-    /// Its rank among the eligible, which is its index where every slot is eligible.
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t draw_of_all(std::uint64_t random) const noexcept {
-        return even_ ? static_cast<std::uint32_t>(detail::scale(random, count_)) : aliases_.draw(random);
+    /// The member of a rank among the eligible.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t index_of(const view& v, std::uint32_t rank) const noexcept {
+        return all_ ? rank : v.eligible()[rank];
     }
 
     /// How many are eligible.
@@ -39,6 +39,7 @@ public:
 private:
     std::uint32_t count_ = 0;
     bool even_ = true;
+    bool all_ = false;  // every slot is eligible
     alias_table aliases_;
 };
 

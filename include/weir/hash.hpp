@@ -30,7 +30,7 @@ namespace detail {
 /// Mixes 64 bits into 64: a bijection in which each input bit reaches every output bit (the finalizer of splitmix64,
 /// Steele, Lea, Flood 2014). For keys that are numbers already. A seed makes another function.
 [[nodiscard]] constexpr std::uint64_t mix(std::uint64_t value, std::uint64_t seed = 0) noexcept {
-    return detail::last_of_mix(detail::most_of_mix(value ^ seed));
+    return detail::last_of_mix(detail::most_of_mix(value + seed));
 }
 
 namespace detail {

@@ -55,13 +55,13 @@ public:
 
     /// The index of the member a key belongs to. Only for a table that is not empty.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t key) const noexcept {
-        return owners_[buckets_.find(key ^ seed_)];
+        return owners_[buckets_.find(key + seed_)];
     }
     /// Gives `accept` the key's candidates, as keyed_table has it. A member may come again.
     template <class Accept>
     std::uint32_t walk(std::uint64_t key, std::uint32_t steps, Accept&& accept) const noexcept {
         return walk_by_attempts(
-            key ^ seed_, steps, [&](std::uint64_t next) { return owners_[buckets_.find(next)]; }, accept);
+            key + seed_, steps, [&](std::uint64_t next) { return owners_[buckets_.find(next)]; }, accept);
     }
 
     [[nodiscard]] bucket_state state() const {

@@ -98,9 +98,8 @@ struct before {
 
 namespace detail {
 
-/// The predicate of a pick that restricts nothing: there is at least one eligible member, and every one may be chosen. So
-/// may every other index, unless the policy says that it is `eligible_only`: there are none then. The policy is
-/// instantiated with it and tests nothing.
+/// The predicate of a pick that restricts nothing: somebody is eligible, and every index may be chosen, or every eligible
+/// one if the policy is `eligible_only`. The policy is instantiated with it and tests nothing.
 struct accept_any {
     constexpr bool operator()(std::uint32_t) const noexcept { return true; }
 };
@@ -208,8 +207,7 @@ inline constexpr bool chooses_by_key = [] {
     return false;
 }();
 
-/// A policy that by itself only chooses eligible members says so by `static constexpr bool eligible_only`: it is asked with
-/// `accept_any` whoever else is out. Without it that is done only while every slot of the view is eligible.
+/// One that by itself chooses eligible members only says so by `static constexpr bool eligible_only`: it need not be asked.
 template <class P>
 inline constexpr bool chooses_eligible_only = [] {
     if constexpr (requires { P::eligible_only; }) return bool{P::eligible_only};

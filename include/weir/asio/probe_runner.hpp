@@ -58,7 +58,7 @@ public:
             return v != nullptr ? v->roster_version() : 0;
         };
         core_->make = [p = std::move(p)](probe_target& target) { return p(target); };
-        boost::asio::co_spawn(core_->executor, run(core_), [](std::exception_ptr e) {
+        boost::asio::co_spawn(core_->executor, run(core_), [](const std::exception_ptr& e) {
             if (e) std::rethrow_exception(e);
         });
     }
@@ -117,7 +117,7 @@ private:
             boost::asio::co_spawn(
                 executor, make(one->target),
                 boost::asio::bind_cancellation_slot(
-                    one->cancel.slot(), [self = shared_from_this(), one](std::exception_ptr e, probe_result r) {
+                    one->cancel.slot(), [self = shared_from_this(), one](const std::exception_ptr& e, probe_result r) {
                         self->end(one, e ? probe_result::failed : r);
                     }));
         }

@@ -90,9 +90,9 @@ double dependent(const Find& find) {
     });
 }
 
-/// n members of equal weight, and their names.
+/// n members, and their names. Their weights go from 1 to the heaviest, again and again.
 struct pool {
-    explicit pool(std::uint32_t n) {
+    explicit pool(std::uint32_t n, std::uint32_t heaviest_ = 1) : heaviest{heaviest_} {
         names.reserve(n + std::size_t{1});  // one more may join
         for (std::uint32_t i = 0; i < n; ++i) add();
     }
@@ -100,10 +100,29 @@ struct pool {
         const auto i = static_cast<std::uint32_t>(names.size());
         names.push_back("10." + std::to_string(i >> 16) + '.' + std::to_string(i >> 8 & 255) + '.' +
                         std::to_string(i & 255) + ":8080");
-        members.push_back({names.back(), 1, i});
+        members.push_back({names.back(), 1 + i % heaviest, i});
     }
+    std::uint32_t heaviest;
     std::vector<std::string> names;
     std::vector<weir::hash_member> members;
+};
+
+/// What everybody writes first: the key modulo the members.
+struct modulo_table {
+    struct options {};
+    static constexpr bool history_free = true;
+    std::vector<std::uint32_t> indices;
+    modulo_table(std::span<const weir::hash_member> members, const options&) {
+        for (const auto& m : members) indices.insert(indices.end(), m.weight, m.index);
+    }
+    [[nodiscard]] bool empty() const noexcept { return indices.empty(); }
+    [[nodiscard]] std::uint32_t find(std::uint64_t key) const noexcept {
+        return indices[weir::mix(key) % indices.size()];
+    }
+    template <class Accept>
+    std::uint32_t walk(std::uint64_t key, std::uint32_t steps, Accept&& accept) const noexcept {
+        return weir::detail::walk_by_attempts(key, steps, [&](std::uint64_t next) { return find(next); }, accept);
+    }
 };
 
 template <class Table>
@@ -114,11 +133,16 @@ Table after(const Table& previous, const std::vector<weir::hash_member>& members
         return Table(members, o);
 }
 
+/// The most that a member has of its share.
 template <class Table>
-double imbalance(const Table& table, std::uint32_t n, std::uint64_t keys) {
-    std::vector<std::uint64_t> counts(n);
+double imbalance(const Table& table, const pool& p, std::uint64_t keys) {
+    std::vector<std::uint64_t> counts(p.members.size());
     for (std::uint64_t k = 0; k < keys; ++k) ++counts[table.find(k)];
-    return static_cast<double>(*std::max_element(counts.begin(), counts.end())) * n / static_cast<double>(keys);
+    double total = 0, most = 0;
+    for (const auto& m : p.members) total += m.weight;
+    for (const auto& m : p.members)
+        most = (std::max)(most, static_cast<double>(counts[m.index]) * total / m.weight / static_cast<double>(keys));
+    return most;
 }
 /// What perfectly random keys would give.
 double random_imbalance(std::uint32_t n, std::uint64_t keys) {
@@ -128,18 +152,20 @@ double random_imbalance(std::uint32_t n, std::uint64_t keys) {
     return static_cast<double>(*std::max_element(counts.begin(), counts.end())) * n / static_cast<double>(keys);
 }
 
-/// The keys that moved without need, of all, when the members become these.
+/// Notes the keys that moved without need, of all, when the members become these, and how many moved at all.
 template <class Table>
-double excess(const Table& table, const pool& p, const std::vector<weir::hash_member>& next,
-              const typename Table::options& o, std::uint64_t sample) {
+void note_churn(json& row, const std::string& change, const Table& table, const pool& p,
+                const std::vector<weir::hash_member>& next, const typename Table::options& o, std::uint64_t sample) {
     const Table changed = after(table, next, o);
     const auto report = weir::churn(weir::mapping{table, p.members}, weir::mapping{changed, next}, sample);
-    return static_cast<double>(report.excess()) / static_cast<double>(report.keys);
+    row["excess_" + change] = static_cast<double>(report.excess()) / static_cast<double>(report.keys);
+    row["moved_" + change] = static_cast<double>(report.moved) / static_cast<double>(report.keys);
 }
 
 template <class Table>
-json measure(const std::string& name, std::uint32_t n, const typename Table::options& o = {}) {
-    pool p{n};
+json measure(const std::string& name, std::uint32_t n, const typename Table::options& o = {},
+             std::uint32_t heaviest = 1) {
+    pool p{n, heaviest};
     const std::int64_t before = allocated;
     auto start = stopwatch::now();
     const Table table(p.members, o);
@@ -152,7 +178,7 @@ json measure(const std::string& name, std::uint32_t n, const typename Table::opt
     row["independent_ns"] = lookup;
     row["dependent_ns"] = dependent([&](std::uint64_t k) { return table.find(k); });
     const std::uint64_t keys = lookup > 100 ? 1'000'000 : 20'000'000;
-    row["max_mean"] = imbalance(table, n, keys);
+    row["max_mean"] = imbalance(table, p, keys);
     row["random_max_mean"] = random_imbalance(n, keys);
     row["keys"] = keys;
 
@@ -164,13 +190,13 @@ json measure(const std::string& name, std::uint32_t n, const typename Table::opt
         const Table changed = after(table, next, o);
     }
     row["lose_one_ms"] = milliseconds_since(start);
-    row["excess_lose_one"] = excess(table, p, next, o, sample);
+    note_churn(row, "lose_one", table, p, next, o, sample);
     next = p.members;
     for (std::uint32_t k = 0; k < n / 10; ++k) next.erase(next.begin() + static_cast<std::ptrdiff_t>(9 * k));
-    row["excess_lose_tenth"] = excess(table, p, next, o, sample);
+    note_churn(row, "lose_tenth", table, p, next, o, sample);
     next = p.members;
-    next[n / 3].weight = 2;
-    row["excess_double_weight"] = excess(table, p, next, o, sample);
+    next[n / 3].weight *= 2;
+    note_churn(row, "double_weight", table, p, next, o, sample);
     p.add();
     next = p.members;
     p.members.pop_back();
@@ -179,8 +205,21 @@ json measure(const std::string& name, std::uint32_t n, const typename Table::opt
         const Table changed = after(table, next, o);
     }
     row["add_one_ms"] = milliseconds_since(start);
-    row["excess_add_one"] = excess(table, p, next, o, sample);
+    note_churn(row, "add_one", table, p, next, o, sample);
     return row;
+}
+
+/// How evenly 100 members share 20 million keys, and for how many bytes each.
+template <class Table>
+json measure_memory(const std::string& name, const typename Table::options& o) {
+    const pool p{100};
+    const std::int64_t before = allocated;
+    const Table table(p.members, o);
+    const double bytes = static_cast<double>(allocated - before) / 100;
+    return {{"table", name},
+            {"bytes_per_backend", bytes},
+            {"max_mean", imbalance(table, p, 20'000'000)},
+            {"random_max_mean", random_imbalance(100, 20'000'000)}};
 }
 
 void print_head() {
@@ -293,22 +332,23 @@ json ratios() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"Cost, balance and churn of every table; equal weights, keys 0, 1, 2, ..."};
+    CLI::App app{"Cost, balance and churn of every table; keys 0, 1, 2, ..."};
     std::string json_file;
     std::uint32_t most = 10'000;
     app.add_option("--json", json_file, "Also write all of it to this file");
-    app.add_option("--most", most, "The largest pool: 10, 100, 1000, 10000 or 100000 (minutes)")
+    app.add_option("--most", most, "The largest pool: 10, 100, 1000, 10000 or 100000")
         ->check(CLI::Range(10u, 100'000u))
         ->capture_default_str();
     CLI11_PARSE(app, argc, argv);
 
-    json rows = json::array(), sizes = json::array();
+    json rows = json::array(), weighted = json::array(), memory = json::array(), sizes = json::array();
     print_head();
     const auto add = [&](const json& row) {
         print(row);
         rows.push_back(row);
     };
     for (std::uint32_t n = 10; n <= most; n *= 10) {
+        add(measure<modulo_table>("modulo", n));
         add(measure<weir::ring_table>("ring", n));
         if (n <= 10'000) add(measure<weir::maglev_table>("maglev 65,537", n));
         add(measure<weir::maglev_table>("maglev 655,373", n, {.table_size = 655'373}));
@@ -318,6 +358,35 @@ int main(int argc, char** argv) {
         add(measure<weir::anchor_table>("anchor", n));
         add(measure<weir::memento_table>("memento", n));
     }
+    std::printf("\nweights of 1 to 10, 1,000 backends\n");
+    for (const json& row :
+         {measure<weir::ring_table>("ring", 1000, {}, 10), measure<weir::maglev_table>("maglev 65,537", 1000, {}, 10),
+          measure<weir::rendezvous_table>("rendezvous", 1000, {}, 10),
+          measure<weir::multi_probe_table>("multi_probe", 1000, {}, 10),
+          measure<weir::jump_table>("jump", 1000, {}, 10), measure<weir::anchor_table>("anchor", 1000, {}, 10),
+          measure<weir::memento_table>("memento", 1000, {}, 10)}) {
+        print(row);
+        weighted.push_back(row);
+    }
+    std::printf("\nimbalance for memory, 100 backends\n%-18s %9s %9s %9s\n", "table", "bytes per", "max/mean",
+                "random");
+    const auto add_memory = [&](const json& row) {
+        std::printf("%-18s %9.1f %9.4f %9.4f\n", row["table"].get<std::string>().c_str(),
+                    row["bytes_per_backend"].get<double>(), row["max_mean"].get<double>(),
+                    row["random_max_mean"].get<double>());
+        std::fflush(stdout);
+        memory.push_back(row);
+    };
+    for (const std::uint32_t points : {5u, 10u, 20u, 40u, 80u, 160u, 320u, 640u, 1280u, 2560u})
+        add_memory(measure_memory<weir::ring_table>("ring", {.points_per_weight = points}));
+    for (const std::uint32_t size : {1'009u, 4'099u, 16'411u, 65'537u, 262'147u, 655'373u})
+        add_memory(measure_memory<weir::maglev_table>("maglev", {.table_size = size}));
+    for (const std::uint32_t probes : {5u, 11u, 21u, 42u})
+        add_memory(measure_memory<weir::multi_probe_table>("multi_probe", {.probes = probes}));
+    add_memory(measure_memory<weir::rendezvous_table>("rendezvous", {}));
+    add_memory(measure_memory<weir::jump_table>("jump", {}));
+    add_memory(measure_memory<weir::anchor_table>("anchor", {}));
+    add_memory(measure_memory<weir::memento_table>("memento", {}));
     std::printf("\nmaglev by its size, 100 backends: moved without need when one is lost, of 10,000 keys\n");
     for (const std::uint32_t size : {1'009u, 10'007u, 65'537u, 655'373u, 5'000'011u}) {
         const json row = measure<weir::maglev_table>("maglev", 100, {.table_size = size});
@@ -327,7 +396,13 @@ int main(int argc, char** argv) {
     const json against = ratios();
     if (!json_file.empty()) {
         std::ofstream out{json_file};
-        out << json{{"tables", rows}, {"maglev_sizes", sizes}, {"ratios", against}}.dump(1) << '\n';
+        out << json{{"tables", rows},
+                    {"weighted", weighted},
+                    {"memory", memory},
+                    {"maglev_sizes", sizes},
+                    {"ratios", against}}
+                   .dump(1)
+            << '\n';
         if (!out) {
             std::fprintf(stderr, "remap: cannot write '%s'\n", json_file.c_str());
             return 2;

@@ -119,6 +119,12 @@ int main(int argc, char** argv) {
     row("power_of_two", [](registry& r) { return weir::power_of_two{r}; });
     row("choices, peak_ewma", [](registry& r) { return weir::choices{r, weir::peak_ewma{}}; });
     row("ring_hash", [](registry& r) { return weir::ring_hash{r}; });
+    row("maglev", [](registry& r) { return weir::maglev{r}; });
+    row("rendezvous", [](registry& r) { return weir::rendezvous{r}; });
+    row("multi_probe", [](registry& r) { return weir::multi_probe{r}; });
+    row("jump", [](registry& r) { return weir::jump{r}; });
+    row("anchor", [](registry& r) { return weir::anchor{r}; });
+    row("memento", [](registry& r) { return weir::memento{r}; });
     std::printf("\n100 backends, round_robin and least_connections attached, two threads pick, one updates:\n");
     updates_while_picking(weir::detail::process_domain.mode());
 }

@@ -12,13 +12,13 @@ static bool fetch(const std::string& node, const std::string& path) {
 }
 
 int main() {
+    // [keys
     weir::registry<std::string> nodes;
     nodes.add("10.0.0.1:80");
     nodes.add("10.0.0.2:80");
     weir::ring_hash caches{nodes};
     const std::string path = "/index.html";
 
-    // [keys
     std::vector<weir::backend_id> tried;
     for (int attempt = 0; attempt < 3; ++attempt) {
         auto lease = caches.pick({.key = weir::hash(path), .exclude = tried});

@@ -36,7 +36,9 @@ int main() {
     } else {
         respond_503(lease.error());  // a value: pick never throws
     }
-    servers.set(a, weir::condition::draining);  // no new leases, running ones finish
+    servers.set(a, weir::condition::draining);    // no new leases, running ones finish
+    servers.clear(a, weir::condition::draining);  // back again
+    servers.remove(a);                            // for good; the server goes with its last lease
     // ten lines]
-    return servers.inspect(a)->eligible ? 1 : 0;
+    return servers.size() == 1 ? 0 : 1;
 }

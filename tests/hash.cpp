@@ -45,4 +45,23 @@ TEST_CASE("mix is a bijection in which each input bit reaches every output bit")
     }
 }
 
+TEST_CASE("a seed makes another mixer, as good a one") {
+    static_assert(weir::mix(77, 0) == weir::mix(77));
+    std::set<std::uint64_t> seen;
+    int same = 0;
+    for (std::uint64_t i = 0; i < 1000; ++i) {
+        same += weir::mix(i, 5) == weir::mix(i) ? 1 : 0;
+        seen.insert(weir::mix(i, 5));
+    }
+    CHECK(same == 0);
+    CHECK(seen.size() == 1000);
+}
+
+TEST_CASE("the upper 31 bits are mixed before the last step, and scaled they fill a range evenly") {
+    for (std::uint64_t i = 0; i < 1000; ++i) CHECK(weir::detail::most_of_mix(i) >> 33 == weir::mix(i) >> 33);
+    static_assert(weir::detail::scale_upper(~std::uint64_t{0}, 5'000'011) == 5'000'010);
+    static_assert(weir::detail::scale_upper(~std::uint64_t{0}, std::uint64_t{1} << 32) == (std::uint64_t{1} << 32) - 2);
+    static_assert(weir::detail::scale_upper(std::uint64_t{1} << 63, 10) == 5);
+}
+
 static_assert(noexcept(weir::hash(std::string_view{})) && noexcept(weir::mix(0)));

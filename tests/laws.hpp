@@ -421,7 +421,7 @@ inline void limits_hold_under_two_threads(const subject& entry) {
     const auto selector = entry.make(p.registry, 1);
     std::atomic<int> held[3]{};
     std::atomic<int> over{0}, picked{0};
-    const auto hammer = [&](std::optional<std::uint64_t> seed) {
+    const auto hammer = [&](std::uint64_t seed) {
         weir::generator random{seed};
         std::deque<std::pair<int, weir::lease<std::string>>> mine;
         const auto give_back = [&] {

@@ -30,6 +30,17 @@ static_assert(!weir::selector<int> && !weir::selector<weir::registry<int>> &&
               !weir::selector<weir::round_robin_policy>);
 static_assert(noexcept(std::declval<const weir::random<int>&>().pick({})));
 
+/// Would have one lease at a time on each backend, and does not look who has it already.
+struct of_one : weir::random_policy {
+    template <class Accept>
+    weir::choice choose(const weir::view& v, const table& t, state& s, const weir::query& q,
+                        Accept accept) const noexcept {
+        weir::choice c = weir::random_policy::choose(v, t, s, q, accept);
+        c.bound = 1;
+        return c;
+    }
+};
+
 }  // namespace
 
 TEST_CASE("the ten lines of the first page") {
@@ -79,6 +90,17 @@ TEST_CASE("copies share one table, one state and one set of counters") {
     CHECK(copy.counts()[weir::pick_reason::chosen] == 2);
     const weir::round_robin other{r};
     CHECK(other.counts()[weir::pick_reason::chosen] == 0);
+}
+
+TEST_CASE("a pick that finds the place taken counts for its answer alone") {
+    weir::registry<int> r;
+    r.add(1);
+    const weir::basic_selector balancer{r, of_one{}};
+    const auto held = balancer.pick();
+    for (int i = 0; i < 10; ++i) CHECK(balancer.pick().error() == weir::pick_error::overloaded);
+    const weir::selector_counts counts = balancer.counts();
+    CHECK(counts[weir::pick_reason::chosen] == 1);
+    CHECK(counts[weir::pick_error::overloaded] == 10);
 }
 
 TEST_CASE("a selector may be made before, between and after the backends, and dropped at any time") {

@@ -4,6 +4,10 @@
 
 #include <weir/weir.hpp>
 
+#ifdef EXAMPLES_WITH_MD5
+#include <weir/select/ketama.hpp>
+#endif
+
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -62,10 +66,14 @@ inline constexpr named_balancer<Backend> balancers[] = {
     {"nginx_hash", bind<Backend, weir::nginx_hash_policy>},
     {"nginx_consistent_hash", bind<Backend, weir::nginx_consistent_hash_policy>},
     {"haproxy_hash", bind<Backend, weir::haproxy_hash_policy>},
+    {"haproxy_map", bind<Backend, weir::haproxy_map_policy>},
     {"envoy_ring_hash", bind<Backend, weir::envoy_ring_hash_policy>},
     {"grpc_ring_hash", bind<Backend, weir::grpc_ring_hash_policy>},
     {"envoy_maglev", bind<Backend, weir::envoy_maglev_policy>},
     {"katran_maglev", bind<Backend, weir::katran_maglev_policy>},
+#ifdef EXAMPLES_WITH_MD5
+    {"ketama", bind<Backend, weir::ketama_policy>},
+#endif
 };
 
 /// All names, for messages.

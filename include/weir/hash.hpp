@@ -10,12 +10,27 @@
 
 namespace weir::inline WEIR_ABI {
 
-/// Mixes 64 bits into 64: a bijection in which each input bit reaches every output bit (the finalizer of splitmix64,
-/// Steele, Lea, Flood 2014). For keys that are numbers already.
-[[nodiscard]] constexpr std::uint64_t mix(std::uint64_t value) noexcept {
+namespace detail {
+
+/// `mix` but for its last step, `last_of_mix`, which leaves the upper 31 bits as they are.
+[[nodiscard]] constexpr std::uint64_t most_of_mix(std::uint64_t value) noexcept {
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
-    return value ^ (value >> 31);
+    return (value ^ (value >> 27)) * 0x94d049bb133111eb;
+}
+[[nodiscard]] constexpr std::uint64_t last_of_mix(std::uint64_t value) noexcept { return value ^ (value >> 31); }
+
+/// A mixed number's upper 31 bits mapped onto [0, n), n at most 2^32: one multiplication, and no need of the last step.
+/// The bias is below n / 2^31.
+[[nodiscard]] constexpr std::uint64_t scale_upper(std::uint64_t mixed, std::uint64_t n) noexcept {
+    return (mixed >> 33) * n >> 31;
+}
+
+}  // namespace detail
+
+/// Mixes 64 bits into 64: a bijection in which each input bit reaches every output bit (the finalizer of splitmix64,
+/// Steele, Lea, Flood 2014). For keys that are numbers already. A seed makes another function.
+[[nodiscard]] constexpr std::uint64_t mix(std::uint64_t value, std::uint64_t seed = 0) noexcept {
+    return detail::last_of_mix(detail::most_of_mix(value + seed));
 }
 
 namespace detail {

@@ -85,8 +85,8 @@ public:
 
     /// True while it holds a backend.
     [[nodiscard]] explicit operator bool() const noexcept { return picked_.record != nullptr; }
-    /// Only while it holds a backend. The backend is shared by all its leases: synchronising what is in it is its own
-    /// business.
+    /// Only while it holds a backend, so not after `complete`. The backend is shared by all its leases: synchronising
+    /// what is in it is its own business.
     [[nodiscard]] Backend& operator*() const noexcept {
         return static_cast<detail::record<Backend>*>(picked_.record)->backend;
     }

@@ -31,9 +31,9 @@ enum class pick_error : std::uint8_t {
 enum class pick_reason : std::uint8_t {
     chosen,    ///< the selector's own rule
     rerouted,  ///< the rule's first candidate was ineligible, excluded or at its limit: the rule's next
-    spilled,   ///< the rule's first candidate had reached a load bound
+    spilled,   ///< the rule's first candidate had reached a load bound, or its level too few in health (`priority`)
     panic,     ///< too few are eligible, so health is ignored: every lease of that time, see panic_options
-    fallback,  ///< the rule found none within its steps: a weighted draw over all that are acceptable
+    fallback,  ///< the rule found none within its steps: a weighted draw over all that are acceptable, or another level
     keyless,   ///< a hashing selector without a key: a random draw
     sticky,    ///< the session's own backend, see the adaptor `sticky`
 };

@@ -14,10 +14,12 @@
 
 namespace weir::inline WEIR_ABI {
 
-/// What one pick may be told. All of it is optional; what it refers to must live until the pick returns.
+/// What one pick may be told. All of it is optional; what it refers to must live until the pick returns. A text is hashed
+/// by xxHash64, or as the dialect does. Where both `key` and `key_text` are given, weir's own tables go by the key,
+/// dialects by the text.
 struct pick_options {
     std::optional<std::uint64_t> key = {};             ///< for hashing selectors; `weir::hash(text)` makes one
-    std::string_view key_text = {};                    ///< the key as text, for dialects that hash it; empty: no key
+    std::string_view key_text = {};                    ///< or its text, hashed by the table; empty: no key
     std::span<const backend_id> exclude = {};          ///< never these: an array or vector, or {&id, 1} for one
     std::optional<std::chrono::nanoseconds> now = {};  ///< since the epoch of the registry's clock; saves reading it
     std::string_view session = {};                     ///< the token that the client brings, for the adaptor `sticky`
@@ -96,9 +98,8 @@ struct before {
 
 namespace detail {
 
-/// The predicate of a pick that restricts nothing: there is at least one eligible member, and every one may be chosen. So
-/// may every other index, unless the policy says that it is `eligible_only`: there are none then. The policy is
-/// instantiated with it and tests nothing.
+/// The predicate of a pick that restricts nothing: somebody is eligible, and every index may be chosen, or every eligible
+/// one if the policy is `eligible_only`. The policy is instantiated with it and tests nothing.
 struct accept_any {
     constexpr bool operator()(std::uint32_t) const noexcept { return true; }
 };
@@ -175,7 +176,7 @@ concept chooses_noexcept = requires(const P& p, const view& v, const typename P:
 /// over all that are acceptable decides. One that must not be overruled returns `choice::refused()`.
 ///
 /// Models: rotation_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
-/// adaptor bounded_load.
+/// adaptors bounded_load, slow_start, priority and sticky.
 template <class P>
 concept policy = std::copyable<P> && detail::has_table<P> && detail::has_state<P> && detail::can_make_state<P> &&
                  detail::can_build<P> && detail::can_choose<P, detail::accept_any> &&
@@ -206,8 +207,7 @@ inline constexpr bool chooses_by_key = [] {
     return false;
 }();
 
-/// A policy that by itself only chooses eligible members says so by `static constexpr bool eligible_only`: it is asked with
-/// `accept_any` whoever else is out. Without it that is done only while every slot of the view is eligible.
+/// One that by itself chooses eligible members only says so by `static constexpr bool eligible_only`: it need not be asked.
 template <class P>
 inline constexpr bool chooses_eligible_only = [] {
     if constexpr (requires { P::eligible_only; }) return bool{P::eligible_only};

@@ -49,7 +49,7 @@ public:
         return id;
     }
     /// No new leases; the backend is destroyed when its last lease is gone. From now on `inspect` does not know it, so
-    /// read its counts before; to wait until it is idle, set `condition::draining` and look at `in_flight`. False for an id that is gone already.
+    /// read its counts before; `drainer` and `drain_and_wait` tell when it is idle. False for an id that is gone already.
     bool remove(backend_id id) {
         return one([&](auto& change) { return change.remove(id); });
     }

@@ -13,6 +13,7 @@
 #include <weir/hashing/multi_probe_table.hpp>
 #include <weir/hashing/rendezvous_table.hpp>
 #include <weir/select/dialects.hpp>
+#include <weir/select/ip_hash.hpp>
 #include <weir/select/round_robin.hpp>
 
 #include <barrier>
@@ -102,12 +103,13 @@ int broken(pool& r, const std::vector<weir::backend_id>& ids, const std::vector<
 
 }  // namespace
 
-#define WEIR_TEST_KEYED                                                                                             \
-    weir::ring_hash_policy, consistent_hash_policy<weir::maglev_table>,                                             \
-        consistent_hash_policy<weir::rendezvous_table>, consistent_hash_policy<weir::multi_probe_table>,            \
-        consistent_hash_policy<weir::jump_table>, consistent_hash_policy<weir::anchor_table>,                       \
-        consistent_hash_policy<weir::memento_table>, weir::nginx_consistent_hash_policy, weir::haproxy_hash_policy, \
-        weir::envoy_maglev_policy
+#define WEIR_TEST_KEYED                                                                                           \
+    weir::ring_hash_policy, consistent_hash_policy<weir::maglev_table>,                                           \
+        consistent_hash_policy<weir::rendezvous_table>, consistent_hash_policy<weir::multi_probe_table>,          \
+        consistent_hash_policy<weir::jump_table>, consistent_hash_policy<weir::anchor_table>,                     \
+        consistent_hash_policy<weir::memento_table>, weir::nginx_hash_policy, weir::nginx_consistent_hash_policy, \
+        weir::haproxy_hash_policy, weir::haproxy_map_policy, weir::envoy_ring_hash_policy,                        \
+        weir::grpc_ring_hash_policy, weir::envoy_maglev_policy, weir::katran_maglev_policy, weir::ip_hash_policy
 
 TEMPLATE_TEST_CASE("100,000 picks of one key, or of keys that meet, keep every backend under its bound", "",
                    WEIR_TEST_KEYED) {
@@ -172,14 +174,14 @@ int broken_by_two_threads(const std::vector<std::uint32_t>& weights, std::uint64
 }  // namespace
 
 TEMPLATE_TEST_CASE("two threads: one key, or keys that meet, keep every backend under its bound at every pick", "",
-                   weir::ring_hash_policy, consistent_hash_policy<weir::maglev_table>) {
+                   WEIR_TEST_KEYED) {
     const std::vector<std::uint32_t> weights{1, 1, 2, 1, 3, 1, 1};
-    const auto rounds = weir_test::repetitions(6000);
+    const auto rounds = weir_test::repetitions(2000);
     CHECK(broken_by_two_threads<TestType>(weights, rounds, 12,
                                           [](std::uint64_t, std::size_t, std::size_t) { return weir::mix(5); }) == 0);
     pool r;
     fill(r, weights);
-    const auto meeting = meeting_keys<weir::ring_hash_policy>(r, 100'000);
+    const auto meeting = meeting_keys<TestType>(r, weir_test::repetitions(100'000));
     CHECK(broken_by_two_threads<TestType>(weights, rounds / 200 + 1, 1000,
                                           [&](std::uint64_t round, std::size_t thread, std::size_t i) {
                                               return meeting[(round * 2000 + thread * 1000 + i) % meeting.size()];

@@ -66,8 +66,9 @@ TEST_CASE("it goes on when the last lease has ended, where it was, whoever ended
     CHECK_FALSE(s.turns.pick());
     first.complete(outcome::success);
     CHECK_FALSE(s.end);
-    const std::jthread other{[l = std::move(last)]() mutable { l.complete(outcome::success); }};
+    std::thread other{[l = std::move(last)]() mutable { l.complete(outcome::success); }};
     s.run_to_end();
+    other.join();
     CHECK(s.end->how == drain_end::idle);
     CHECK(s.thread == std::this_thread::get_id());
 }

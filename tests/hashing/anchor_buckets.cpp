@@ -105,8 +105,7 @@ TEST_CASE("half of the keys stay where they are when the size doubles") {
     const auto small = anchor(110, 100), large = anchor(220, 100);
     constexpr int keys = 20'000;
     int moved = 0;
-    for (std::uint64_t key = 0; key < keys; ++key)
-        moved += small.find(weir::mix(key)) != large.find(weir::mix(key)) ? 1 : 0;
+    for (std::uint64_t key = 0; key < keys; ++key) moved += small.find(key) != large.find(key) ? 1 : 0;
     // Who starts at an old bucket stays. Of the others one in 100 finds its bucket again.
     CHECK(std::abs(moved - keys * 0.5 * 0.99) <= weir_test::five_sigma(keys, 0.495));
 }

@@ -181,3 +181,52 @@ TEMPLATE_LIST_TEST_CASE("what cannot be is refused: an identity twice, too many 
     CHECK_THROWS_AS(make({{"a", 1, 0}}, {{"a", "b", "c"}, {1, 1}, 1}), std::invalid_argument);
     CHECK_THROWS_AS(make({{"a", 1, 0}}, {{}, {5}, 1}), std::invalid_argument);
 }
+
+TEMPLATE_LIST_TEST_CASE("a state that somebody spoilt is refused in words, or gives a whole table that goes on", "",
+                        tables) {
+    weir::generator random{8};
+    std::vector<std::uint32_t> weights(12, 2);
+    TestType t{named{weights}.members(), {}};
+    for (int round = 0; round < 40; ++round) {
+        weights[random.below(weights.size())] = static_cast<std::uint32_t>(random.below(4));
+        t = TestType{t, named{weights}.members()};
+    }
+    const named now{weights}, then{std::vector<std::uint32_t>(20, 3)};
+    const auto members = now.members(), later = then.members();
+    const auto holes = [&](const TestType& table, const std::vector<hash_member>& of) {
+        int count = 0;
+        for (std::uint64_t key = 0; key < 200; ++key) {
+            const std::uint32_t home = table.find(key);
+            count += home >= of.size() || of[home].weight == 0 ? 1 : 0;
+        }
+        return count;
+    };
+    const auto below = [&](std::size_t n) { return static_cast<std::uint32_t>(random.below(n)); };
+    int refused = 0, taken = 0, broken = 0;
+    for (int round = 0; round < 3000; ++round) {
+        typename TestType::options o;
+        weir::bucket_state& s = o.state = t.state();
+        for (std::uint64_t spoils = 1 + random.below(3); spoils > 0; --spoils) {
+            const std::uint64_t how = random.below(8);
+            if (how == 0) s.owners.resize(random.below(50));
+            if (how == 1 && !s.owners.empty()) s.owners[below(s.owners.size())] = "nobody";
+            if (how == 2 && !s.owners.empty()) s.owners[below(s.owners.size())] = now.names[below(now.names.size())];
+            if (how == 3) s.removed.push_back(below(60));
+            if (how == 4 && !s.removed.empty()) s.removed[below(s.removed.size())] = ~std::uint32_t{0};
+            if (how == 5 && !s.removed.empty()) s.removed.erase(s.removed.begin() + below(s.removed.size()));
+            if (how == 6) s.weight_per_bucket = random.below(2) == 0 ? ~std::uint32_t{0} : below(9);
+            if (how == 7) std::shuffle(s.removed.begin(), s.removed.end(), random);
+        }
+        try {
+            const TestType spoilt{members, o};
+            ++taken;
+            broken += holes(spoilt, members) + holes(TestType{spoilt, later}, later);
+            broken += TestType{spoilt, {}}.empty() ? 0 : 1;
+        } catch (const std::invalid_argument&) {
+            ++refused;
+        }
+    }
+    CHECK(broken == 0);
+    CHECK(refused > 0);
+    CHECK(taken > 0);
+}

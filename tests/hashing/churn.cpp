@@ -207,4 +207,7 @@ TEST_CASE("samples and members that cannot be are refused in words") {
                       "weir: churn: the identity \"a\" is in one list of members twice");
     CHECK_THROWS_WITH(churn<modulo_table>(members, doubled, 10),
                       "weir: churn: the index 0 is in one list of members twice");
+    const std::vector<hash_member> far{{"a", 1, ~std::uint32_t{0}}};
+    CHECK_THROWS_WITH(churn<modulo_table>(members, far, 10),
+                      "weir: churn: an index of 4294967295 is not below 16777216; indices number the members");
 }

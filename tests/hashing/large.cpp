@@ -15,7 +15,7 @@ using every_table = std::tuple<weir::ring_table, weir::maglev_table, weir::rende
                                weir::jump_table, weir::anchor_table, weir::memento_table>;
 
 using for_a_million = std::tuple<weir::ring_table, weir::maglev_table, weir::rendezvous_table, weir::multi_probe_table,
-                                 weir::anchor_table>;  // whose kin differ in a look-up only
+                                 weir::jump_table, weir::anchor_table, weir::memento_table>;
 
 template <class Table>
 typename Table::options room_for_a_million() {

@@ -108,6 +108,21 @@ TEST_CASE("with nobody eligible nobody has a turn, and afterwards it goes on") {
     CHECK(turns(rotation{after, again, 4, empty, nobody, false}, 4, 10) == "bcabca");
 }
 
+TEST_CASE("who takes a slot that was used is not owed what the one before it was") {
+    members m{{4, 1}};
+    const auto& before = m.now();
+    rotation::common shared, next;
+    const rotation first{before, shared, 0, 0};
+    CHECK(turns(first, 0, 5) == "aabaa");
+    m.registry.remove(m.ids[1]);
+    const auto fresh = m.registry.add(7);
+    REQUIRE(fresh.slot == m.ids[1].slot);
+    const auto& after = m.now();
+    const rotation second{after, next, 2, before, first, false};
+    CHECK(turns(second, 2, 5) == "aab");  // the one that left would have been next
+    CHECK(turns(first, 2, 3) == "b");
+}
+
 TEST_CASE("draws are by weight, for written cycles and for long ones, and the lead-in does not count") {
     for (const std::vector<std::uint32_t>& weights :
          {std::vector<std::uint32_t>{5, 1, 1}, {1, 1, 1}, {70'001, 30'000, 0, 1}}) {

@@ -4,6 +4,7 @@
 #include "../health/check_options.hpp"
 #include "../health/drain.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>

@@ -13,9 +13,11 @@
 #if defined(_MSC_VER)
 #define WEIR_ALWAYS_INLINE __forceinline
 #define WEIR_NEVER_INLINE __declspec(noinline)
+#define WEIR_OUT_OF_LINE __declspec(noinline)
 #else
 #define WEIR_ALWAYS_INLINE inline __attribute__((always_inline))
 #define WEIR_NEVER_INLINE __attribute__((noinline, cold))
+#define WEIR_OUT_OF_LINE __attribute__((noinline))  // seldom enough to cost nothing, too often to be cold
 #endif
 
 namespace weir::inline WEIR_ABI::detail {

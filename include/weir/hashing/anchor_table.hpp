@@ -13,34 +13,38 @@ namespace weir::inline WEIR_ABI {
 
 namespace detail {
 
-/// anchor_buckets of a given capacity, or, where that is 0, of one that grows.
+/// anchor_buckets of a given capacity, or, where that is 0, of one that grows. They begin as an odd number, for which
+/// look-ups are fastest.
 class growing_anchor : public anchor_buckets {
 public:
     growing_anchor() = default;
     explicit growing_anchor(std::uint32_t capacity, const bucket_state& s) : capacity_{capacity} {
-        grow(capacity);
+        grow(laid_out());
         if (s.owners.empty() && s.removed.empty()) return;
-        if (capacity != 0 && s.owners.size() != capacity)
+        if (capacity != 0 && s.owners.size() != laid_out())
             reject("anchor_table: a state of " + std::to_string(s.owners.size()) + " buckets is not one of capacity " +
                    std::to_string(capacity));
         static_cast<anchor_buckets&>(*this) = anchor_buckets{count(s), s.removed};
     }
 
     void reserve(std::uint32_t wanted) {
-        if (wanted <= size()) return;
-        if (capacity_ != 0)
+        if (capacity_ != 0 && wanted > capacity_)
             reject("anchor_table: " + std::to_string(wanted) + " buckets are more than the capacity of " +
                    std::to_string(capacity_));
-        std::uint64_t next = size() == 0 ? (std::max)(wanted + wanted / 4, std::uint32_t{16}) : size();
+        if (wanted <= size()) return;
+        std::uint64_t next = size() == 0 ? (std::max)(wanted + wanted / 4, std::uint32_t{16}) | 1 : size();
         while (next < wanted) next *= 2;
         grow(static_cast<std::uint32_t>((std::min)(next, std::uint64_t{max_size})));
     }
     void clear() {
         static_cast<anchor_buckets&>(*this) = {};
-        grow(capacity_);
+        grow(laid_out());
     }
 
 private:
+    [[nodiscard]] std::uint32_t laid_out() const noexcept {
+        return capacity_ > 0 && capacity_ < max_size ? capacity_ | 1 : capacity_;
+    }
     /// The new buckets are as if they had been the first to go, so that the old ones keep what they have.
     void grow(std::uint32_t next) {
         std::vector<std::uint32_t> gone;

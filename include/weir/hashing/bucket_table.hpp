@@ -41,7 +41,7 @@ inline std::uint32_t count(const bucket_state& s) {
 /// the highest first. Members have their turn in the order of their identities' hashes, so that a table made at once
 /// depends on identities and weights alone.
 ///
-/// `Buckets` numbers them: `size()` the numbers, `find(hashed)`, `reserve(in use)`, `add()` gives a number,
+/// `Buckets` numbers them: `size()` the numbers, `find(key)`, `reserve(in use)`, `add()` gives a number,
 /// `remove(number)` the one that is out of use then, `removed()` those out of use, `clear()`.
 template <class Buckets>
 class bucket_table {
@@ -55,13 +55,13 @@ public:
 
     /// The index of the member a key belongs to. Only for a table that is not empty.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t key) const noexcept {
-        return owners_[buckets_.find(mix(key ^ seed_))];
+        return owners_[buckets_.find(key + seed_)];
     }
     /// Gives `accept` the key's candidates, as keyed_table has it. A member may come again.
     template <class Accept>
     std::uint32_t walk(std::uint64_t key, std::uint32_t steps, Accept&& accept) const noexcept {
         return walk_by_attempts(
-            mix(key ^ seed_), steps, [&](std::uint64_t hashed) { return owners_[buckets_.find(hashed)]; }, accept);
+            key + seed_, steps, [&](std::uint64_t next) { return owners_[buckets_.find(next)]; }, accept);
     }
 
     [[nodiscard]] bucket_state state() const {

@@ -52,7 +52,7 @@ namespace detail {
 /// The owners of keys, by identity: what two sides of a change have in common.
 class churn_count {
 public:
-    /// Throws std::invalid_argument for an index or an identity that comes twice.
+    /// Throws std::invalid_argument for an index or an identity that comes twice, or an index that numbers nobody.
     churn_count(std::span<const hash_member> before, std::span<const hash_member> after) {
         enter(before, before_, &churn_report::member::weight_before);
         enter(after, after_, &churn_report::member::weight_after);
@@ -76,6 +76,7 @@ public:
 
 private:
     static constexpr std::size_t nobody = ~std::size_t{0};
+    static constexpr std::uint32_t max_index = std::uint32_t{1} << 24;
     using by_index = std::vector<std::size_t>;  // where in members_
 
     void enter(std::span<const hash_member> side, by_index& places, std::uint32_t churn_report::member::* weight) {
@@ -83,6 +84,9 @@ private:
         for (const hash_member& m : side) {
             if (!seen.emplace(m.identity, true).second)
                 reject("churn: the identity \"" + std::string{m.identity} + "\" is in one list of members twice");
+            if (m.index >= max_index)
+                reject("churn: an index of " + std::to_string(m.index) + " is not below " + std::to_string(max_index) +
+                       "; indices number the members");
             const auto place = names_.try_emplace(m.identity, members_.size()).first->second;
             if (place == members_.size()) members_.push_back({.identity = std::string{m.identity}});
             members_[place].*weight = m.weight;

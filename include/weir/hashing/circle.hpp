@@ -14,7 +14,7 @@ namespace weir::inline WEIR_ABI::detail {
 /// Points on the circle of 64-bit numbers, each with the index of its owner, sorted, and searched through their top
 /// bits.
 ///
-/// A bucket for each value of the top bits, on average one a point, says where its points begin. So a point need not
+/// A bucket for each value of the top bits, about one a point, says where its points begin. So a point need not
 /// keep those bits: it has the index of its owner in their place, and is one 64-bit word, compared without unpacking.
 class circle {
 public:
@@ -32,7 +32,7 @@ public:
 
     /// Points in order, with indices below `indices`. Both counts are below 2^31.
     circle(std::span<const point> sorted, std::size_t indices)
-        : mask_{std::bit_ceil((std::max)({sorted.size(), indices, std::size_t{2}})) - 1},
+        : mask_{(std::max)({buckets_for(sorted.size()), std::bit_ceil(indices), std::size_t{2}}) - 1},
           bits_{static_cast<int>(std::bit_width(mask_))} {
         points_.reserve(sorted.size() + probes);
         first_.assign(static_cast<std::size_t>(mask_) + 2, 0);
@@ -106,6 +106,11 @@ public:
     }
 
 private:
+    /// One or two for a point; beyond what a processor keeps near, where a look-up waits for memory and not for its own
+    /// work, half as many.
+    static std::size_t buckets_for(std::size_t points) noexcept {
+        return points > std::size_t{1} << 18 ? std::bit_floor(points) : std::bit_ceil(points);
+    }
     [[nodiscard]] WEIR_ALWAYS_INLINE std::size_t bucket_of(std::uint64_t hash) const noexcept {
         return static_cast<std::size_t>(hash >> (64 - bits_));
     }

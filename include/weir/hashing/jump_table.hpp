@@ -18,8 +18,8 @@ public:
     explicit jump_buckets(std::uint32_t n) noexcept : size_{n} {}
 
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t hashed) const noexcept {
-        return jump_hash(hashed, size_);
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t key) const noexcept {
+        return jump_hash(mix(key), size_);
     }
     void reserve(std::uint32_t) const noexcept {}
     std::uint32_t add() noexcept { return size_++; }

@@ -107,17 +107,19 @@ struct explain_keyed_table {
     static constexpr bool value = true;
 };
 
+inline constexpr std::uint64_t attempt_step = 0x9e3779b97f4a7c15;  // splitmix64, begun at the key
+
 /// The n-th hash of a hashed key: the 0th is what it is.
 [[nodiscard]] constexpr std::uint64_t attempt(std::uint64_t hashed, std::uint32_t n) noexcept {
-    return n == 0 ? hashed : mix(hashed + n * 0x9e3779b97f4a7c15);  // splitmix64, begun at the key
+    return n == 0 ? hashed : mix(hashed + n * attempt_step);
 }
 
 /// The walk of a table without an order of its own: what the key finds at its n-th attempt, so that the keys of a lost
-/// member spread over all others. `find` takes hashed keys.
+/// member spread over all others. `find` mixes its keys, which makes the n-th attempt of them.
 template <class Find, class Accept>
-std::uint32_t walk_by_attempts(std::uint64_t hashed, std::uint32_t steps, Find&& find, Accept&& accept) noexcept {
+std::uint32_t walk_by_attempts(std::uint64_t key, std::uint32_t steps, Find&& find, Accept&& accept) noexcept {
     for (std::uint32_t step = 0; step < steps; ++step)
-        if (accept(find(attempt(hashed, step)))) return step;
+        if (accept(find(step == 0 ? key : mix(key) + step * attempt_step))) return step;
     return steps;
 }
 

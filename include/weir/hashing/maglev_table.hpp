@@ -55,6 +55,7 @@ public:
             return a.identity != b.identity ? a.identity < b.identity : a.index < b.index;
         });
         std::vector<detail::maglev_way> ways;
+        ways.reserve(sorted.size());
         for (const hash_member& m : sorted)
             ways.push_back({static_cast<std::uint32_t>(hash(m.identity, o.seed) % o.table_size),
                             static_cast<std::uint32_t>(hash(m.identity, o.seed + 1) % (o.table_size - 1)) + 1});
@@ -86,19 +87,17 @@ public:
     }
 
     /// The index of the member a key belongs to. Only for a table that is not empty.
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t key) const noexcept { return at(mix(key)); }
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t key) const noexcept {
+        return (*this)[detail::scale_upper(detail::most_of_mix(key), size_)];
+    }
 
     /// Gives `accept` the key's candidates, as keyed_table has it. A member may come again.
     template <class Accept>
     std::uint32_t walk(std::uint64_t key, std::uint32_t steps, Accept&& accept) const noexcept {
-        return detail::walk_by_attempts(mix(key), steps, [&](std::uint64_t hashed) { return at(hashed); }, accept);
+        return detail::walk_by_attempts(key, steps, [&](std::uint64_t next) { return find(next); }, accept);
     }
 
 private:
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t at(std::uint64_t hashed) const noexcept {
-        return (*this)[detail::scale(hashed, size_)];
-    }
-
     std::uint64_t size_ = 0;
     std::vector<std::uint16_t> narrow_;  // one of the two
     std::vector<std::uint32_t> wide_;

@@ -37,8 +37,9 @@ public:
     /// In the order in which they went.
     [[nodiscard]] const std::vector<std::uint32_t>& removed() const noexcept { return removed_; }
 
-    /// The bucket of a key that is mixed already. Only if one is in use.
-    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t hashed) const noexcept {
+    /// The bucket of a key, which is mixed here. Only if one is in use.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t find(std::uint64_t key) const noexcept {
+        const std::uint64_t hashed = mix(key);
         const std::uint32_t b = jump_hash(hashed, size_);
         return removed_.empty() ? b : find_from(b, detail::bucket_draws{hashed});
     }

@@ -32,8 +32,8 @@ namespace weir::inline WEIR_ABI {
 /// do reads three words; a sweep costs O(n log n), and one update of the registry where something changes.
 /// Thread safety: all members from any thread, also in observers, but no poll inside an update of the registry. A poll
 /// that finds another one running leaves its work to that one.
-/// Time: `now` is a reading of the registry's clock. A step back takes no time; a jump ahead ends ejections, and the
-/// trials decide.
+/// Time: `now` is a reading of the registry's clock, or of another one if `poll` is never called without it. A step back
+/// takes no time; a jump ahead ends ejections, and the trials decide.
 /// Lifetime: may outlive its registry. When it goes, so do its ejections; its counters stay with the backends.
 /// Source: Envoy's outlier detection; nginx's max_fails (a live request probes).
 class outlier_detector {

@@ -236,14 +236,11 @@ private:
     membership& membership_;
     const view& current_;
     bool wants_events_;
-    bool touched_ = false;
-    bool settled_ = false;
-    bool mapping_changed_ = false;
+    bool touched_ = false, settled_ = false, mapping_changed_ = false;
     std::shared_ptr<roster> edited_;
     std::vector<conditions> conditions_;
     panic_options panic_;
-    std::vector<std::unique_ptr<record_base>> added_;
-    std::vector<std::unique_ptr<record_base>> parked_;
+    std::vector<std::unique_ptr<record_base>> added_, parked_;
     std::vector<record_base*> removed_;
     std::vector<std::uint32_t> taken_;
     std::vector<decltype(membership::by_identity)::node_type> unnamed_;

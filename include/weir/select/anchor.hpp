@@ -16,7 +16,10 @@ public:
     using consistent_hash<Backend, anchor_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-anchor(Registry&, const Options&...) -> anchor<typename Registry::backend_type>;
+template <class Registry>
+anchor(Registry&) -> anchor<typename Registry::backend_type>;
+template <class Registry>
+anchor(Registry&, const anchor_table::options&, const selector_options& = {})
+    -> anchor<typename Registry::backend_type>;
 
 }  // namespace weir::inline WEIR_ABI

@@ -22,8 +22,11 @@ public:
     using consistent_hash<Backend, nginx_hash_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-nginx_hash(Registry&, const Options&...) -> nginx_hash<typename Registry::backend_type>;
+template <class Registry>
+nginx_hash(Registry&) -> nginx_hash<typename Registry::backend_type>;
+template <class Registry>
+nginx_hash(Registry&, const nginx_hash_table::options&, const selector_options& = {})
+    -> nginx_hash<typename Registry::backend_type>;
 
 using nginx_consistent_hash_policy = consistent_hash_policy<nginx_consistent_hash_table>;
 
@@ -34,8 +37,11 @@ public:
     using consistent_hash<Backend, nginx_consistent_hash_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-nginx_consistent_hash(Registry&, const Options&...) -> nginx_consistent_hash<typename Registry::backend_type>;
+template <class Registry>
+nginx_consistent_hash(Registry&) -> nginx_consistent_hash<typename Registry::backend_type>;
+template <class Registry>
+nginx_consistent_hash(Registry&, const nginx_consistent_hash_table::options&, const selector_options& = {})
+    -> nginx_consistent_hash<typename Registry::backend_type>;
 
 using haproxy_hash_policy = consistent_hash_policy<haproxy_hash_table>;
 
@@ -46,8 +52,11 @@ public:
     using consistent_hash<Backend, haproxy_hash_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-haproxy_hash(Registry&, const Options&...) -> haproxy_hash<typename Registry::backend_type>;
+template <class Registry>
+haproxy_hash(Registry&) -> haproxy_hash<typename Registry::backend_type>;
+template <class Registry>
+haproxy_hash(Registry&, const haproxy_hash_table::options&, const selector_options& = {})
+    -> haproxy_hash<typename Registry::backend_type>;
 
 using haproxy_map_policy = consistent_hash_policy<haproxy_map_table>;
 
@@ -58,8 +67,11 @@ public:
     using consistent_hash<Backend, haproxy_map_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-haproxy_map(Registry&, const Options&...) -> haproxy_map<typename Registry::backend_type>;
+template <class Registry>
+haproxy_map(Registry&) -> haproxy_map<typename Registry::backend_type>;
+template <class Registry>
+haproxy_map(Registry&, const haproxy_map_table::options&, const selector_options& = {})
+    -> haproxy_map<typename Registry::backend_type>;
 
 using envoy_ring_hash_policy = consistent_hash_policy<envoy_ring_table>;
 
@@ -70,8 +82,11 @@ public:
     using consistent_hash<Backend, envoy_ring_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-envoy_ring_hash(Registry&, const Options&...) -> envoy_ring_hash<typename Registry::backend_type>;
+template <class Registry>
+envoy_ring_hash(Registry&) -> envoy_ring_hash<typename Registry::backend_type>;
+template <class Registry>
+envoy_ring_hash(Registry&, const envoy_ring_table::options&, const selector_options& = {})
+    -> envoy_ring_hash<typename Registry::backend_type>;
 
 using grpc_ring_hash_policy = consistent_hash_policy<grpc_ring_table>;
 
@@ -82,8 +97,11 @@ public:
     using consistent_hash<Backend, grpc_ring_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-grpc_ring_hash(Registry&, const Options&...) -> grpc_ring_hash<typename Registry::backend_type>;
+template <class Registry>
+grpc_ring_hash(Registry&) -> grpc_ring_hash<typename Registry::backend_type>;
+template <class Registry>
+grpc_ring_hash(Registry&, const grpc_ring_table::options&, const selector_options& = {})
+    -> grpc_ring_hash<typename Registry::backend_type>;
 
 using envoy_maglev_policy = consistent_hash_policy<envoy_maglev_table>;
 
@@ -94,8 +112,11 @@ public:
     using consistent_hash<Backend, envoy_maglev_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-envoy_maglev(Registry&, const Options&...) -> envoy_maglev<typename Registry::backend_type>;
+template <class Registry>
+envoy_maglev(Registry&) -> envoy_maglev<typename Registry::backend_type>;
+template <class Registry>
+envoy_maglev(Registry&, const envoy_maglev_table::options&, const selector_options& = {})
+    -> envoy_maglev<typename Registry::backend_type>;
 
 using katran_maglev_policy = consistent_hash_policy<katran_maglev_table>;
 
@@ -106,7 +127,10 @@ public:
     using consistent_hash<Backend, katran_maglev_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-katran_maglev(Registry&, const Options&...) -> katran_maglev<typename Registry::backend_type>;
+template <class Registry>
+katran_maglev(Registry&) -> katran_maglev<typename Registry::backend_type>;
+template <class Registry>
+katran_maglev(Registry&, const katran_maglev_table::options&, const selector_options& = {})
+    -> katran_maglev<typename Registry::backend_type>;
 
 }  // namespace weir::inline WEIR_ABI

@@ -16,7 +16,9 @@ public:
     using consistent_hash<Backend, jump_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-jump(Registry&, const Options&...) -> jump<typename Registry::backend_type>;
+template <class Registry>
+jump(Registry&) -> jump<typename Registry::backend_type>;
+template <class Registry>
+jump(Registry&, const jump_table::options&, const selector_options& = {}) -> jump<typename Registry::backend_type>;
 
 }  // namespace weir::inline WEIR_ABI

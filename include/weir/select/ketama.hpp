@@ -14,7 +14,10 @@ public:
     using consistent_hash<Backend, ketama_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-ketama(Registry&, const Options&...) -> ketama<typename Registry::backend_type>;
+template <class Registry>
+ketama(Registry&) -> ketama<typename Registry::backend_type>;
+template <class Registry>
+ketama(Registry&, const ketama_table::options&, const selector_options& = {})
+    -> ketama<typename Registry::backend_type>;
 
 }  // namespace weir::inline WEIR_ABI

@@ -16,7 +16,10 @@ public:
     using consistent_hash<Backend, maglev_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-maglev(Registry&, const Options&...) -> maglev<typename Registry::backend_type>;
+template <class Registry>
+maglev(Registry&) -> maglev<typename Registry::backend_type>;
+template <class Registry>
+maglev(Registry&, const maglev_table::options&, const selector_options& = {})
+    -> maglev<typename Registry::backend_type>;
 
 }  // namespace weir::inline WEIR_ABI

@@ -16,7 +16,10 @@ public:
     using consistent_hash<Backend, memento_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-memento(Registry&, const Options&...) -> memento<typename Registry::backend_type>;
+template <class Registry>
+memento(Registry&) -> memento<typename Registry::backend_type>;
+template <class Registry>
+memento(Registry&, const memento_table::options&, const selector_options& = {})
+    -> memento<typename Registry::backend_type>;
 
 }  // namespace weir::inline WEIR_ABI

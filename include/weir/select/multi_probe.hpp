@@ -16,7 +16,10 @@ public:
     using consistent_hash<Backend, multi_probe_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-multi_probe(Registry&, const Options&...) -> multi_probe<typename Registry::backend_type>;
+template <class Registry>
+multi_probe(Registry&) -> multi_probe<typename Registry::backend_type>;
+template <class Registry>
+multi_probe(Registry&, const multi_probe_table::options&, const selector_options& = {})
+    -> multi_probe<typename Registry::backend_type>;
 
 }  // namespace weir::inline WEIR_ABI

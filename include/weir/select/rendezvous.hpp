@@ -16,7 +16,10 @@ public:
     using consistent_hash<Backend, rendezvous_table>::consistent_hash;
 };
 
-template <class Registry, class... Options>
-rendezvous(Registry&, const Options&...) -> rendezvous<typename Registry::backend_type>;
+template <class Registry>
+rendezvous(Registry&) -> rendezvous<typename Registry::backend_type>;
+template <class Registry>
+rendezvous(Registry&, const rendezvous_table::options&, const selector_options& = {})
+    -> rendezvous<typename Registry::backend_type>;
 
 }  // namespace weir::inline WEIR_ABI

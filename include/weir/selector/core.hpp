@@ -181,16 +181,16 @@ private:
         return policy_.choose(*p.members, static_cast<const published&>(p).contents, state_, q, accept_any{});
     }
 
-    // Makes a query of its own, so that the usual one never has to leave the registers.
-    WEIR_NEVER_INLINE choice decide_among(const published_base& p, const pick_options& options,
-                                          std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+    // Makes a query of its own, so that the usual one stays in registers. Inlined: a choice from memory stalls its reader.
+    WEIR_ALWAYS_INLINE choice decide_among(const published_base& p, const pick_options& options,
+                                           std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
         if (p.members == nullptr || (p.members->eligible().empty() && !keeps_sessions<Policy>)) return {};
         choice c = decide_calmly(p, *p.members, options, now, stripe);
         if (p.members->in_panic() && c.reason != pick_reason::sticky) c.reason = pick_reason::panic;
         return c;
     }
-    choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
-                         std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+    WEIR_ALWAYS_INLINE choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
+                                            std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
         const query q{options, seeded_ ? &random_ : nullptr, clock_, now, stripe};
         if (seeded_ && p.open && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;

@@ -926,9 +926,9 @@ TEST_CASE("a cookie keeps a session on its backend, also while that drains") {
                 CHECK(r.body == body);
                 CHECK(issued(r).empty());
             }
-        for (const std::string forged :
-             {"weir=0123456789abcdef", "weir=", "weir", "weir=x", "xweir=" + tokens["first\n"], "weir=127.0.0.1:80",
-              "weir=" + tokens["first\n"] + "0"}) {
+        for (const auto& forged :
+             std::vector<std::string>{"weir=0123456789abcdef", "weir=", "weir", "weir=x", "xweir=" + tokens["first\n"],
+                                      "weir=127.0.0.1:80", "weir=" + tokens["first\n"] + "0"}) {
             CAPTURE(forged);
             const auto r = with(forged);
             CHECK(r.status == 200);

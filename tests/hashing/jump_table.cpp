@@ -17,7 +17,7 @@ TEST_CASE("a key goes where jump_hash says among the members in the order of the
               [&](auto a, auto b) { return weir::hash(n.names[a]) < weir::hash(n.names[b]); });
     for (std::uint64_t key = 0; key < 500; ++key) {
         CHECK(t.find(key) == order[weir::jump_hash(weir::mix(key), 9)]);
-        CHECK(seeded.find(key) == order[weir::jump_hash(weir::mix(key ^ 77), 9)]);
+        CHECK(seeded.find(key) == order[weir::jump_hash(weir::mix(key, 77), 9)]);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 using weir::detail::probe_points;
 
@@ -27,12 +28,12 @@ std::vector<probe_points::point> sorted(std::vector<probe_points::point> points)
 /// All points in the order of their distances behind the probes; of equal ones the first probe's comes first.
 std::vector<std::uint32_t> by_the_book(const std::vector<probe_points::point>& points,
                                        const std::vector<std::uint64_t>& probes) {
-    std::vector<std::pair<std::uint64_t, std::uint32_t>> all;
+    std::vector<std::tuple<std::uint64_t, std::size_t, std::uint32_t>> all;
     for (const std::uint64_t probe : probes)
-        for (const auto& p : points) all.emplace_back(p.hash - probe - 1, p.index);  // 0 is furthest
-    std::stable_sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.first < b.first; });
+        for (const auto& p : points) all.emplace_back(p.hash - probe - 1, all.size(), p.index);  // 0 is furthest
+    std::sort(all.begin(), all.end());
     std::vector<std::uint32_t> order;
-    for (const auto& [distance, index] : all) order.push_back(index);
+    for (const auto& [distance, number, index] : all) order.push_back(index);
     return order;
 }
 

@@ -108,9 +108,10 @@ struct oracle {
         if (sweep && (full() == 0 || out() > cap())) {
             for (auto& [slot, s] : all) {
                 const auto is = [&](auto& list) { return std::find(list.begin(), list.end(), &s) != list.end(); };
-                if ((s.out || s.trying) && !is(ends) && !is(returns) && !is(ejections)) surplus.push_back(&s);
+                if ((!s.out && !s.trying) || is(ends) || is(returns) || is(ejections)) continue;
+                const auto sooner = [](const suspect* a, const suspect* b) { return a->until < b->until; };
+                surplus.insert(std::upper_bound(surplus.begin(), surplus.end(), &s, sooner), &s);
             }
-            std::stable_sort(surplus.begin(), surplus.end(), [](auto* a, auto* b) { return a->until < b->until; });
         }
         for (suspect* s : returns) bring_back(*s);
         for (suspect* s : ends) bring_back(*s);

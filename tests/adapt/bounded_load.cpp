@@ -34,6 +34,19 @@ std::uint64_t capacity(std::uint64_t quarters, std::uint64_t total, std::uint64_
     return (product + 4 * all - 1) / (4 * all);
 }
 
+/// Notes the bound that goes along with each choice.
+struct witnessed : bounded_load<weir::random_policy> {
+    witnessed() : bounded_load<weir::random_policy>{weir::random_policy{}, 1.25} {}
+    static inline std::uint32_t bound = 0;
+    template <class Accept>
+    weir::choice choose(const weir::view& v, const table& t, state& s, const weir::query& q,
+                        Accept accept) const noexcept {
+        const weir::choice c = bounded_load<weir::random_policy>::choose(v, t, s, q, accept);
+        bound = c.bound;
+        return c;
+    }
+};
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("the bound holds at the moment of each pick, counted independently", "", ring, weir::random_policy,
@@ -105,6 +118,18 @@ TEST_CASE("hot keys spill in their own order, and go home when there is room aga
     for (int i = 0; i < 8; ++i) {
         held.push_back(bounded.pick({.key = 7}));
         CHECK(held.back().id() == order[static_cast<std::size_t>(i)]);
+    }
+}
+
+TEST_CASE("the bound goes along with the choice: the reservation holds it, whoever picks at the same time") {
+    weir::registry<std::string> r;
+    fill(r, {1, 1, 2});
+    const weir::basic_selector bounded{r, witnessed{}};
+    std::vector<lease> held;
+    for (std::uint64_t total = 0; total < 40; ++total) {
+        held.push_back(bounded.pick());
+        REQUIRE(held.back());
+        CHECK(witnessed::bound == capacity(5, total, *held.back() == "backend-2" ? 2 : 1, 4));
     }
 }
 

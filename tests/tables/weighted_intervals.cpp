@@ -35,6 +35,7 @@ TEST_CASE("find agrees with a scan over the sums, at random points and at every 
         for (const auto w : weights) total += w;
         for (const auto w : weights) {
             sum += w;
+            if (sum == 0) continue;
             const auto border = static_cast<std::uint64_t>(std::ldexp(static_cast<long double>(sum) / total, 64) - 1);
             for (std::uint64_t near = 0; near < 4; ++near) points.insert(points.end(), {border - near, border + near});
         }

@@ -45,7 +45,7 @@ struct load_options {
     std::uint16_t port;
     int connections = 32;
     std::uint64_t requests = 0;                                                  // at least; then until `finish`
-    std::string start = "GET /work/", end = " HTTP/1.1\r\nHost: chaos\r\n\r\n";  // the request's id goes between them
+    std::string start = "GET /item/", end = " HTTP/1.1\r\nHost: chaos\r\n\r\n";  // the request's id goes between them
     ms think{0};          // between an answer and the next request, on average: up to twice that
     ms patience{20'000};  // until the client hangs up
 };

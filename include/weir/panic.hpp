@@ -11,10 +11,10 @@ namespace weir::inline WEIR_ABI {
 /// What a registry does when too few of its backends are eligible: what is left would drown in everybody's traffic, and
 /// it is likelier that the checks err than that so many backends died at once.
 ///
-/// Rule: of the backends that only their health may keep from being eligible (weight above 0; no condition but
-/// the three of health and those that exclude nobody), panic begins where less than `threshold_percent` are eligible, and ends where
-/// not. In panic `failed_check`, `unreachable` and `ejected` are ignored; a backend that is disabled, draining, of weight
-/// 0, full or excluded stays out. What an operator took out on purpose is no part of the share.
+/// Rule: of the backends that only their health may keep from being eligible (weight above 0; no condition but the three
+/// of health and those that exclude nobody), panic begins where less than `threshold_percent` are eligible, and ends
+/// where not. In panic `failed_check`, `unreachable` and `ejected` are ignored; a backend that is disabled, draining, of
+/// weight 0, full or excluded stays out. What an operator took out on purpose is no part of the share.
 /// Source: Envoy and HAProxy's nbsrv rules; 50 is Envoy's threshold.
 struct panic_options {
     int threshold_percent = 0;  ///< from 0 (never) to 100 (as soon as one is out)

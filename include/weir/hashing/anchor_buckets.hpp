@@ -17,7 +17,8 @@ namespace weir::inline WEIR_ABI {
 /// key draws one of those: a number below c, passed on, while that one was gone by then, to what took its place.
 /// Removing moves exactly the keys of the bucket, adding the one removed last brings them back.
 ///
-/// Complexity: look-up O(1 + ln(size / in use)) draws, the fastest for an odd size; a change O(1). Memory: 16 bytes a bucket, and 4 a removed one.
+/// Complexity: look-up O(1 + ln(size / in use)) draws, the fastest for an odd size; a change O(1). Memory: 16 bytes a
+/// bucket, and 4 a removed one.
 /// Source: Mendelson, Vargaftik, Barabash, Lorenz, Keslassy, Orda 2020.
 class anchor_buckets {
 public:

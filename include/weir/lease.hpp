@@ -45,16 +45,18 @@ WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, metric_cell* all, met
                                            std::chrono::nanoseconds latency) noexcept {
     std::chrono::nanoseconds now{0};
     if (started != picked::untimed) {
-        now = r.clock();
-        if (latency == unmeasured) latency = between(started, now);
+        if (latency.count() >= 0) {
+            now = after(started, latency);  // who has measured has read a clock already
+        } else {
+            now = r.clock();
+            if (latency == unmeasured) latency = between(started, now);
+        }
     }
     for (; told != nullptr; told = told->next) told->on_end(how, latency, now, started);
-    lease_watch* const watch = watch_of(all);
-    while (all != nullptr && !all->looks) all = all->next;
-    if (watch != nullptr)
-        watch->end(r, all, how);
-    else if (all != nullptr)
-        end_and_look(r, all, how);
+    if (lease_watch* const watch = all->watch)
+        watch->end(r, all->looking, how);
+    else if (all->looking != nullptr)
+        end_and_look(r, all->looking, how);
     else if (r.leases.end(how))
         r.dispose();
 }

@@ -157,9 +157,21 @@ TEST_CASE("counts that are read while leases end never run backwards") {
     CHECK(word.counts().cancelled == 1'000'000);
 }
 
-TEST_CASE("what every lease writes shares no cache line with what is only read") {
+TEST_CASE("what every lease needs is on one cache line, and what selectors read of others is on another") {
     CHECK(alignof(weir::detail::record_base) == weir::detail::cache_line);
-    static_assert(sizeof(lease_word) <= weir::detail::cache_line);
+    const weir::detail::record<int> r{1};
+    const auto line = [&](const auto& member) {
+        return (reinterpret_cast<std::uintptr_t>(&member) - reinterpret_cast<std::uintptr_t>(&r)) / weir::detail::cache_line;
+    };
+    CHECK(line(r.clock) == 0);
+    CHECK(line(r.metrics) == 0);
+    CHECK(line(r.id) == 0);
+    CHECK(line(r.leases) == 0);  // its first two words, which follow what was named
+    CHECK(reinterpret_cast<std::uintptr_t>(&r.leases) + 2 * sizeof(std::uint64_t) <=
+          reinterpret_cast<std::uintptr_t>(&r) + weir::detail::cache_line);
+    CHECK(line(r.identity_hash) > 0);
+    CHECK(line(r.identity) > 0);
+    CHECK(line(r.backend) > 0);
     static_assert(noexcept(std::declval<lease_word&>().start()) &&
                   noexcept(std::declval<lease_word&>().end(outcome::success)));
 }

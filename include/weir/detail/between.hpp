@@ -16,4 +16,11 @@ namespace weir::inline WEIR_ABI::detail {
     return std::chrono::nanoseconds{static_cast<std::int64_t>(elapsed < most ? elapsed : most)};
 }
 
+/// `later`, which is not negative, after a reading of a clock; at most the end of time.
+[[nodiscard]] constexpr std::chrono::nanoseconds after(std::chrono::nanoseconds start,
+                                                       std::chrono::nanoseconds later) noexcept {
+    const std::chrono::nanoseconds room = between(start, (std::chrono::nanoseconds::max)());
+    return later < room ? start + later : (std::chrono::nanoseconds::max)();
+}
+
 }  // namespace weir::inline WEIR_ABI::detail

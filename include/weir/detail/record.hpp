@@ -156,10 +156,12 @@ struct record_base;
 /// What a metric keeps for one backend: a link of the record's list, fed by every lease.
 struct metric_cell {
     metric_cell* next = nullptr;
-    lease_watch* watch = nullptr;  ///< is told when the lease word has changed; one cell of a record at most has it
-    const void* pool = nullptr;    ///< which metric of which registry
-    bool timed = false;            ///< wants to know when a lease started
-    bool looks = false;            ///< wants `on_ended`
+    const void* pool = nullptr;  ///< which metric of which registry
+    bool looks = false;          ///< wants `on_ended`
+    // Of this cell and of all after it, so that a lease asks the first one alone; see record_base::attach.
+    bool timed = false;            ///< one wants to know when a lease started
+    metric_cell* looking = nullptr;  ///< the first that looks
+    lease_watch* watch = nullptr;  ///< is told when the lease word has changed; one cell of a record at most brings it
     /// Each lease that starts ends once, with the same `started`: a time only if some metric of the list is timed.
     virtual void on_start(std::chrono::nanoseconds) noexcept {}
     /// `latency` is negative if nobody measured it.
@@ -177,16 +179,17 @@ struct metric_cell {
 };
 
 /// One backend for as long as the registry or a lease holds on to it, without its type.
-struct record_base : retired {
-    // One line has what every lease writes, and what it must read beside; what follows is read only, once published.
-    alignas(cache_line) lease_word leases;
+struct alignas(cache_line) record_base {
+    // What every lease needs is on the first line, with the two words of `leases` that it writes.
+    clock_function clock = nullptr;
     std::atomic<metric_cell*> metrics{nullptr};
-    alignas(cache_line) clock_function clock = nullptr;
-    std::atomic<std::uint32_t> half_open_limit{1};  // leases at once while condition::half_open is set
-    domain* readers = nullptr;
     backend_id id;
+    lease_word leases;
+    // The rest is read only, once published.
+    domain* readers = nullptr;
     std::uint64_t identity_hash = 0;
     std::string identity;  // empty: it has none
+    std::atomic<std::uint32_t> half_open_limit{1};  // leases at once while condition::half_open is set
 
     record_base() = default;
     record_base(const record_base&) = delete;
@@ -198,6 +201,18 @@ struct record_base : retired {
         }
     }
 
+    /// Puts a cell before the others, for leases from now on. Under the writer's lock.
+    void attach(std::unique_ptr<metric_cell> cell) noexcept {
+        if (metric_cell* const rest = metrics.load(std::memory_order_relaxed); rest != nullptr) {
+            cell->next = rest;
+            cell->timed = cell->timed || rest->timed;
+            cell->looking = rest->looking;
+            if (cell->watch == nullptr) cell->watch = rest->watch;
+        }
+        if (cell->looks) cell->looking = cell.get();
+        metrics.store(cell.release(), std::memory_order_release);
+    }
+
     [[nodiscard]] metric_cell* find_metric(const void* pool) const noexcept {
         metric_cell* cell = metrics.load(std::memory_order_acquire);
         while (cell != nullptr && cell->pool != pool) cell = cell->next;
@@ -206,9 +221,16 @@ struct record_base : retired {
 
     /// Destroys a record that nobody references: outside read sections, so later if this thread is inside one.
     WEIR_NEVER_INLINE void dispose() noexcept {
-        release = [](retired* self) noexcept { delete static_cast<record_base*>(self); };
-        release_outside(*readers, this);
+        end_.of = this;
+        end_.release = [](retired* self) noexcept { delete static_cast<end*>(self)->of; };
+        release_outside(*readers, &end_);
     }
+
+private:
+    struct end : retired {
+        record_base* of = nullptr;
+    };
+    end end_;
 };
 
 template <class Backend>

@@ -96,9 +96,9 @@ struct idle_cell final : metric_cell {
     static idle_cell& of(record_base& r, const std::shared_ptr<hub>& h) {
         if (metric_cell* const known = r.find_metric(&tag)) return *static_cast<idle_cell*>(known);
         auto fresh = std::make_unique<idle_cell>(h);
-        fresh->next = r.metrics.load(std::memory_order_relaxed);
-        r.metrics.store(fresh.get(), std::memory_order_release);
-        return *fresh.release();
+        idle_cell& cell = *fresh;
+        r.attach(std::move(fresh));
+        return cell;
     }
 
     void on_end(outcome, std::chrono::nanoseconds, std::chrono::nanoseconds,

@@ -41,14 +41,15 @@ struct mean_estimate {
         return read(s).expected(quick_exp(idle), median(), prior_weight);
     }
 
-    static void observe(state& s, double idle, double sample) noexcept {
+    static bool observe(state& s, double idle, double sample) noexcept {
         ewma_estimator e = read(s);
         for (int tries = 0; tries < 8; ++tries) {  // after that many the sample is one among very many
             const ewma_estimator next = e.observe(quick_exp(idle), sample);
             if (!s.mean.compare_exchange_weak(e.mean, next.mean, std::memory_order_relaxed)) continue;
             s.weight.store(next.weight, std::memory_order_relaxed);  // of two at once one may not be counted
-            return;
+            break;
         }
+        return true;
     }
 
 private:

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "../detail/between.hpp"
 #include "../detail/error.hpp"
 #include "in_flight_age.hpp"
 #include "latency_median.hpp"
@@ -38,7 +37,7 @@ namespace detail {
 /// next one.
 ///
 /// Cost: two readings of the clock a lease, one if the pick is told the time. Scoring reads one line of the backend's own
-/// and a median; a lease adds to that line when it starts and when it ends, and at each eighth sample may move the
+/// and a median; a lease adds to that line when it starts and when it ends, and at each eighth change may move the
 /// backend's entry in the pool's histogram, the one line that backends share.
 ///
 /// An `Estimate` has a `state` of atomics; its members are static and noexcept. `idle` is the time since the last sample in
@@ -46,7 +45,7 @@ namespace detail {
 ///
 ///     double value(const state&);                                // the estimate itself, in nanoseconds; 0: no sample yet
 ///     double expected(const state&, double idle, median);        // ... on its way to the median
-///     void observe(state&, double idle, double sample);
+///     bool observe(state&, double idle, double sample);          // whether it has changed
 template <class Estimate>
 class latency_metric {
 public:
@@ -60,8 +59,8 @@ public:
         in_flight_age age;
         typename Estimate::state estimate;
         typename Estimate::state measured;  // the same without what failures count for; 0: nothing has succeeded yet
-        std::atomic<std::int64_t> last{0};
-        std::atomic<std::uint32_t> samples{0};   // roughly: of two at once, one may be missed
+        std::atomic<double> last{0};             // nanoseconds: until when the estimates have decayed
+        std::atomic<std::uint32_t> changes{0};   // of `measured`, roughly: of two at once, one may be missed
         std::atomic<std::uint16_t> failures{0};  // in a row
         std::atomic<latency_median::bucket> filed{outside};
     };
@@ -80,33 +79,15 @@ public:
     void on_end(pool& p, state& s, outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
                 std::chrono::nanoseconds started) const noexcept {
         s.age.end(started);
-        double sample = static_cast<double>(latency.count()), measured = sample;
-        const double idle = idle_time(s, now);
-        if (how == outcome::success) {
-            if (s.failures.load(std::memory_order_relaxed) != 0) s.failures.store(0, std::memory_order_relaxed);
-            if (sample < 0) return;
-        } else if (how == outcome::cancelled) {
-            if (sample <= expected(p, s, idle)) return;
-        } else {
-            const double known = Estimate::value(s.measured);
-            measured = known > 0 ? (std::max)(measured, known) : -1;
-            const int row = (std::min)(s.failures.load(std::memory_order_relaxed) + 1, most_failures);
-            s.failures.store(static_cast<std::uint16_t>(row), std::memory_order_relaxed);
-            sample = (std::max)({sample, std::ldexp(reference(p), row), Estimate::value(s.estimate)});
-        }
-        // Each sample takes the time since the previous one for itself: concurrent ones share it out.
-        if (idle > 0) s.last.store(now.count(), std::memory_order_relaxed);
-        Estimate::observe(s.estimate, idle, (std::max)(sample, 1.0));
-        const std::uint32_t samples = s.samples.load(std::memory_order_relaxed);
-        s.samples.store(samples + 1, std::memory_order_relaxed);
-        if (measured < 0) return;
-        Estimate::observe(s.measured, idle, (std::max)(measured, 1.0));
-        const auto filed = s.filed.load(std::memory_order_relaxed);
-        if (filed == latency_median::unfiled || (samples % samples_per_filing == 0 && filed != outside))
-            refile(p, s, filed, latency_median::bucket_of(Estimate::value(s.measured)));
+        const double sample = static_cast<double>(latency.count());
+        if (how != outcome::success) [[unlikely]]
+            return observe_failure(p, s, how, sample, now);
+        if (s.failures.load(std::memory_order_relaxed) != 0) s.failures.store(0, std::memory_order_relaxed);
+        if (sample >= 0) observe(p, s, sample, sample, now);
     }
 
-    [[nodiscard]] double score(const pool& p, const state& s, const load_reading& reading) const noexcept {
+    [[nodiscard]] WEIR_ALWAYS_INLINE double score(const pool& p, const state& s,
+                                                  const load_reading& reading) const noexcept {
         const double latency = (std::max)(expected(p, s, idle_time(s, reading.now)), s.age.mean(reading.now));
         return latency * (reading.in_flight * reading.mean_weight + reading.weight);
     }
@@ -120,7 +101,8 @@ protected:
 
 private:
     static constexpr int most_failures = 6;  // 64 x the median: beyond the queues that a healthy backend has
-    static constexpr std::uint32_t samples_per_filing = 8;
+    static constexpr std::uint32_t changes_per_filing = 8;
+    static constexpr double grain = 1e-4;  // time constants: what decays in less is far below the estimate's own noise
     static constexpr latency_median::bucket outside = -2;
 
     static double checked(std::chrono::nanoseconds value, const char* who, const char* name) {
@@ -135,18 +117,57 @@ private:
         return median > 0 ? median : initial_;
     }
 
-    double idle_time(const state& s, std::chrono::nanoseconds now) const noexcept {
-        const std::chrono::nanoseconds last{s.last.load(std::memory_order_relaxed)};
-        return static_cast<double>(detail::between(last, now).count()) * rate_;
+    /// In floating point nothing overflows, and what the clock has lost by then (2^-53 of its reading) is no time.
+    WEIR_ALWAYS_INLINE double idle_time(const state& s, std::chrono::nanoseconds now) const noexcept {
+        const double elapsed = static_cast<double>(now.count()) - s.last.load(std::memory_order_relaxed);
+        return (std::max)(elapsed, 0.0) * rate_;
     }
 
-    double expected(const pool& p, const state& s, double idle) const noexcept {
+    /// `measured` is the sample without what a failure counts for; below 0: there is none.
+    WEIR_ALWAYS_INLINE void observe(pool& p, state& s, double sample, double measured,
+                                    std::chrono::nanoseconds now) const noexcept {
+        // Time passes in grains, so that a busy backend's line is not written for each sample. Who comes first in a grain
+        // takes the time since the previous one for itself: concurrent ones share it out.
+        double idle = idle_time(s, now);
+        if (idle < grain)
+            idle = 0;
+        else
+            s.last.store(static_cast<double>(now.count()), std::memory_order_relaxed);
+        Estimate::observe(s.estimate, idle, (std::max)(sample, 1.0));
+        if (measured >= 0 && Estimate::observe(s.measured, idle, (std::max)(measured, 1.0))) file(p, s);
+    }
+    WEIR_NEVER_INLINE void observe_failure(pool& p, state& s, outcome how, double sample,
+                                           std::chrono::nanoseconds now) const noexcept {
+        if (how == outcome::cancelled) {
+            if (sample > expected(p, s, idle_time(s, now))) observe(p, s, sample, sample, now);
+            return;
+        }
+        const double known = Estimate::value(s.measured);
+        const double measured = known > 0 ? (std::max)(sample, known) : -1;
+        const int row = (std::min)(s.failures.load(std::memory_order_relaxed) + 1, most_failures);
+        s.failures.store(static_cast<std::uint16_t>(row), std::memory_order_relaxed);
+        sample = (std::max)({sample, std::ldexp(reference(p), row), Estimate::value(s.estimate)});
+        observe(p, s, sample, measured, now);
+    }
+    /// Follows `measured` in the pool's histogram: at each eighth change.
+    WEIR_ALWAYS_INLINE static void file(pool& p, state& s) noexcept {
+        const std::uint32_t changes = s.changes.load(std::memory_order_relaxed);
+        s.changes.store(changes + 1, std::memory_order_relaxed);
+        const auto filed = s.filed.load(std::memory_order_relaxed);
+        if (filed == latency_median::unfiled || (changes % changes_per_filing == 0 && filed != outside))
+            refile(p, s, filed, latency_median::bucket_of(Estimate::value(s.measured)));
+    }
+
+    WEIR_ALWAYS_INLINE double expected(const pool& p, const state& s, double idle) const noexcept {
         const double latency = Estimate::expected(s.estimate, idle, [&] { return reference(p); });
         const int row = s.failures.load(std::memory_order_relaxed);
         if (row == 0) [[likely]]
             return latency;
+        return (std::max)(latency, after_failures(p, row, idle));
+    }
+    WEIR_NEVER_INLINE double after_failures(const pool& p, int row, double idle) const noexcept {
         const double median = reference(p);
-        return (std::max)(latency, median + (std::ldexp(median, row) - median) / detail::quick_exp(idle));
+        return median + (std::ldexp(median, row) - median) / detail::quick_exp(idle);
     }
 
     static void refile(pool& p, state& s, latency_median::bucket from, latency_median::bucket to) noexcept {

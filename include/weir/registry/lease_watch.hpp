@@ -25,8 +25,7 @@ inline void full_fence() noexcept {
 
 /// Inside a read section in which `r` stays, after a lease of it has ended: for those from `first` on that want to look.
 inline void look_at(record_base& r, metric_cell* first) noexcept {
-    for (; first != nullptr; first = first->next)
-        if (first->looks) first->on_ended(r);
+    for (; first != nullptr; first = first->next != nullptr ? first->next->looking : nullptr) first->on_ended(r);
 }
 
 class lease_watch : public std::enable_shared_from_this<lease_watch> {
@@ -161,11 +160,5 @@ private:
     const record_base& record_;
     const std::shared_ptr<lease_watch> owner_;
 };
-
-/// The watch that a record tells; null: nobody.
-[[nodiscard]] inline lease_watch* watch_of(const metric_cell* cell) noexcept {
-    while (cell != nullptr && cell->watch == nullptr) cell = cell->next;
-    return cell != nullptr ? cell->watch : nullptr;
-}
 
 }  // namespace weir::inline WEIR_ABI::detail

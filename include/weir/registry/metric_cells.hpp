@@ -20,8 +20,8 @@ public:
 
     void give(const std::vector<std::unique_ptr<record_base>>& fresh) {
         for (const auto& r : fresh) {
-            for (const auto& pool : metrics_.pools()) push(*r, pool->make_cell(pool));
-            if (watching_) push(*r, std::make_unique<watch_cell>(*r, watch_));
+            for (const auto& pool : metrics_.pools()) r->attach(pool->make_cell(pool));
+            if (watching_) r->attach(std::make_unique<watch_cell>(*r, watch_));
         }
     }
     /// After a selector brought a metric: the members get its state. A cell that is there already is kept.
@@ -29,7 +29,7 @@ public:
         for_each_member(v, [&](record_base& r, bool eligible) {
             for (const auto& pool : metrics_.pools()) {
                 if (r.find_metric(pool.get()) != nullptr) continue;
-                push(r, pool->make_cell(pool));
+                r.attach(pool->make_cell(pool));
                 if (eligible) r.find_metric(pool.get())->on_eligible(true);
             }
         });
@@ -38,7 +38,7 @@ public:
     void watch_all(const view& v) {
         if (watching_) return;
         for_each_member(v, [&](record_base& r, bool) {
-            if (r.find_metric(watch_.get()) == nullptr) push(r, std::make_unique<watch_cell>(r, watch_));
+            if (r.find_metric(watch_.get()) == nullptr) r.attach(std::make_unique<watch_cell>(r, watch_));
         });
         watching_ = true;
     }
@@ -97,10 +97,6 @@ private:
     static void for_each_member(const view& v, F&& f) {
         for (std::uint32_t i = 0; i < v.slots(); ++i)
             if (v.is_member(i)) f(v.record(i), v.is_eligible(i));
-    }
-    static void push(record_base& r, std::unique_ptr<metric_cell> cell) noexcept {
-        cell->next = r.metrics.load(std::memory_order_relaxed);
-        r.metrics.store(cell.release(), std::memory_order_release);
     }
 
     metric_set metrics_;

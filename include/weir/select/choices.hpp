@@ -57,7 +57,6 @@ private:
     /// Every eligible member may be chosen, and the answer is without branches on loads, which nobody can predict.
     WEIR_ALWAYS_INLINE static std::uint32_t lighter_of_two(const view& v, const table& t, state& s, const query& q,
                                                            std::uint32_t n, std::chrono::nanoseconds now) noexcept {
-        const auto score = [&](std::uint32_t i) { return s.reader.score(v, t.loads, i, now); };
         if (t.draw.even()) [[likely]] {
             // Two different ranks from one random number: the second among the others, shifted past the first.
             const detail::wide first = detail::multiply(q.random(), n);
@@ -65,12 +64,14 @@ private:
             auto other = static_cast<std::uint32_t>(detail::scale(first.low, n - 1));
             other += other >= rank ? 1 : 0;
             const std::uint32_t a = t.draw.index_of(v, rank), b = t.draw.index_of(v, other);
-            return score(b) < score(a) ? b : a;
+            const auto load_a = s.reader.score(v, t.loads, a, now), load_b = s.reader.score(v, t.loads, b, now);
+            return load_b < load_a ? b : a;
         }
         const std::uint32_t a = t.draw.draw(v, q.random());
         std::uint32_t b = t.draw.draw(v, q.random());
         for (std::uint32_t tries = 1; b == a && tries < redraws; ++tries) b = t.draw.draw(v, q.random());
-        return detail::lighter(score(b), v.weight(b), score(a), v.weight(a)) ? b : a;
+        const auto load_a = s.reader.score(v, t.loads, a, now), load_b = s.reader.score(v, t.loads, b, now);
+        return detail::lighter(load_b, v.weight(b), load_a, v.weight(a)) ? b : a;
     }
 
     static constexpr std::uint32_t redraws = 8;  // for a second backend: in vain where one has nearly all the weight

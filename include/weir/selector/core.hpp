@@ -228,9 +228,7 @@ private:
     /// Tells the metrics, and notes when the lease started if one of them wants to know.
     WEIR_NEVER_INLINE void start_metrics(picked& result, metric_cell* metrics, std::chrono::nanoseconds now) noexcept {
         result.metrics = metrics;
-        bool timed = false;
-        for (const metric_cell* cell = metrics; cell != nullptr; cell = cell->next) timed = timed || cell->timed;
-        if (timed) result.started = now != picked::untimed ? now : clock_();
+        if (metrics->timed) result.started = now != picked::untimed ? now : clock_();
         for (; metrics != nullptr; metrics = metrics->next) metrics->on_start(result.started);
     }
 

@@ -83,7 +83,8 @@ public:
         }
         return *this;
     }
-    ~lease() { finish(outcome::cancelled, detail::unmeasured); }
+    // Ends are inlined, like the pick: what it has just written to the lease is not read back from memory.
+    WEIR_ALWAYS_INLINE ~lease() { finish(outcome::cancelled, detail::unmeasured); }
 
     /// True while it holds a backend.
     [[nodiscard]] explicit operator bool() const noexcept { return picked_.record != nullptr; }
@@ -103,12 +104,13 @@ public:
     [[nodiscard]] pick_error error() const noexcept { return picked_.error; }
 
     /// Ends the lease. The latency is the time since the pick, where a metric asked for it. Does nothing to an empty one.
-    void complete(outcome how) noexcept {
+    WEIR_ALWAYS_INLINE void complete(outcome how) noexcept {
         completed_ = id();
         finish(how, detail::unmeasured);
     }
-    /// The same with the caller's own measurement; a negative latency counts as unknown.
-    void complete(outcome how, std::chrono::nanoseconds latency) noexcept {
+    /// The same with the caller's own measurement, which saves a reading of the clock: the lease is taken to have ended that
+    /// long after the pick. A negative latency counts as unknown.
+    WEIR_ALWAYS_INLINE void complete(outcome how, std::chrono::nanoseconds latency) noexcept {
         completed_ = id();
         finish(how, latency.count() < 0 ? (std::chrono::nanoseconds::min)() : latency);
     }

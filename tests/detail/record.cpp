@@ -4,6 +4,7 @@
 
 #include <weir/random.hpp>
 
+#include <array>
 #include <thread>
 
 using weir::outcome;
@@ -157,21 +158,27 @@ TEST_CASE("counts that are read while leases end never run backwards") {
     CHECK(word.counts().cancelled == 1'000'000);
 }
 
-TEST_CASE("what every lease needs is on one cache line, and what selectors read of others is on another") {
-    CHECK(alignof(weir::detail::record_base) == weir::detail::cache_line);
-    const weir::detail::record<int> r{1};
-    const auto line = [&](const auto& member) {
-        return (reinterpret_cast<std::uintptr_t>(&member) - reinterpret_cast<std::uintptr_t>(&r)) / weir::detail::cache_line;
+TEST_CASE("what every lease needs is on one cache line, with a backend of two words, and the rest is on others") {
+    struct large {
+        std::uint64_t words[3];
     };
-    CHECK(line(r.clock) == 0);
-    CHECK(line(r.metrics) == 0);
-    CHECK(line(r.id) == 0);
-    CHECK(line(r.leases) == 0);  // its first two words, which follow what was named
-    CHECK(reinterpret_cast<std::uintptr_t>(&r.leases) + 2 * sizeof(std::uint64_t) <=
-          reinterpret_cast<std::uintptr_t>(&r) + weir::detail::cache_line);
-    CHECK(line(r.identity_hash) > 0);
-    CHECK(line(r.identity) > 0);
-    CHECK(line(r.backend) > 0);
+    using handle = std::array<void*, 2>;
+    const weir::detail::record<handle> small{handle{}};
+    const weir::detail::record<large> big{large{}};
+    CHECK(reinterpret_cast<std::uintptr_t>(&small) % weir::detail::cache_line == 0);
+    const auto line = [](const auto* where) {
+        return reinterpret_cast<std::uintptr_t>(where) / weir::detail::cache_line;
+    };
+    const auto hot = line(reinterpret_cast<const char*>(&small.leases + 1) - 1);  // ends with what each lease writes
+    CHECK(line(reinterpret_cast<const char*>(&small.leases + 1) - 2 * sizeof(std::uint64_t)) == hot);
+    CHECK(line(&small.metrics) == hot);
+    CHECK(line(&small.id) == hot);
+    CHECK(line(&small.clock) == hot);
+    CHECK(line(reinterpret_cast<const char*>(&small.backend + 1) - 1) == hot);
+    CHECK(line(&small.identity_hash) != hot);
+    CHECK(line(&small.identity) != hot);
+    CHECK(line(&big.backend) > line(&big.clock));
+    CHECK(line(&big.backend) == line(&big.backend.words[2]));
     static_assert(noexcept(std::declval<lease_word&>().start()) &&
                   noexcept(std::declval<lease_word&>().end(outcome::success)));
 }

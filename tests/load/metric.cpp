@@ -5,6 +5,7 @@
 
 #include <weir/registry.hpp>
 #include <weir/select/least_load.hpp>
+#include <weir/select/round_robin.hpp>
 
 #include <cstdint>
 
@@ -88,7 +89,7 @@ struct ledger {
     int number = 0;
     struct pool {
         std::atomic<int> starts{0}, ends{0}, unmeasured{0};
-        std::atomic<std::int64_t> open{0};
+        std::atomic<std::int64_t> open{0}, now{0};
     };
     struct state {};
     void join(pool&, state&) const noexcept {}
@@ -97,9 +98,10 @@ struct ledger {
         ++p.starts;
         p.open += started.count();
     }
-    void on_end(pool& p, state&, weir::outcome, std::chrono::nanoseconds latency, std::chrono::nanoseconds,
+    void on_end(pool& p, state&, weir::outcome, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
                 std::chrono::nanoseconds started) const noexcept {
         ++p.ends;
+        p.now = now.count();
         p.unmeasured += latency.count() < 0 ? 1 : 0;
         p.open -= started.count();
     }
@@ -160,4 +162,30 @@ TEST_CASE("a lease ends in those metrics that were told of its start, with the s
     CHECK(second->shared.ends == 3);
     CHECK(second->shared.open == 0);
     CHECK(second->shared.unmeasured == 1);
+}
+
+TEST_CASE("who has measured a latency spares the registry's clock, and nobody's time runs past its end") {
+    using namespace std::chrono_literals;
+    weir_test::manual_clock::set(7s);
+    weir::registry<int, weir_test::manual_clock> r;
+    r.add(1);
+    std::shared_ptr<weir::detail::metric_pool_of<ledger>> kept;
+    const weir::basic_selector keeper{r, keeps_a_ledger{{1}, &kept}};
+    const weir::round_robin plain{r};
+    const auto end = [&](weir::pick_options o, auto... latency) {
+        auto lease = plain.pick(o);
+        weir_test::manual_clock::advance(1s);
+        lease.complete(weir::outcome::success, latency...);
+        return std::chrono::nanoseconds{kept->shared.now.load()};
+    };
+    CHECK(end({}) == 8s);             // by the clock
+    CHECK(end({}, 5ms) == 8s + 5ms);  // picked at 8 s, by the clock
+    CHECK(end({.now = 2s}, 5ms) == 2005ms);
+    CHECK(end({.now = 2s}, 0ns) == 2s);
+    CHECK(end({.now = 2s}, -1ns) == 12s);  // a latency that is unknown
+    constexpr auto most = (std::chrono::nanoseconds::max)();
+    CHECK(end({.now = most - 2ns}, 1ns) == most - 1ns);
+    CHECK(end({.now = most - 2ns}, 3ns) == most);
+    CHECK(end({.now = 1ns}, most) == most);
+    CHECK(end({.now = -5ns}, most) == most - 5ns);
 }

@@ -59,6 +59,27 @@ TEST_CASE("one slow answer is remembered for the time constant, and one fast ans
     CHECK(score == Approx(10e6 + 190e6 / std::exp(1.0)).epsilon(1e-3));
 }
 
+TEST_CASE("time that is too short to show adds up: a busy backend forgets its peak as a quiet one does") {
+    const auto forgets = [](std::chrono::nanoseconds interval) {
+        const weir::peak_ewma metric{10s, 30ms};
+        weir::peak_ewma::pool pool;
+        weir::peak_ewma::state state;
+        metric.join(pool, state);
+        const auto answer = [&](std::chrono::nanoseconds latency, std::chrono::nanoseconds now) {
+            metric.on_start(pool, state, now);
+            metric.on_end(pool, state, weir::outcome::success, latency, now, now);
+        };
+        answer(200ms, 1s);
+        for (std::chrono::nanoseconds t{0}; t <= 10s; t += interval) answer(10ms, 1s + t);
+        return metric.score(pool, state, {0, 11s});
+    };
+    // Exponentials multiply, so that only what has not been put together yet differs: at most 1 ms of 10 s.
+    const double exact = 10e6 + 190e6 / std::exp(1.0);
+    CHECK(forgets(10ms) == Approx(exact).epsilon(1e-4));
+    CHECK(forgets(100us) == Approx(exact).epsilon(1e-4));
+    CHECK(forgets(7us) == Approx(exact).epsilon(1e-4));
+}
+
 TEST_CASE("a decay or an initial estimate that is not above 0 is refused in words") {
     CHECK_THROWS_WITH(weir::peak_ewma{0s}, "weir: peak_ewma: decay of 0 ns is not above 0");
     CHECK_THROWS_WITH(weir::peak_ewma(10s, -1ns), "weir: peak_ewma: initial of -1 ns is not above 0");

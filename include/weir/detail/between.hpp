@@ -19,8 +19,8 @@ namespace weir::inline WEIR_ABI::detail {
 /// `later`, which is not negative, after a reading of a clock; at most the end of time.
 [[nodiscard]] constexpr std::chrono::nanoseconds after(std::chrono::nanoseconds start,
                                                        std::chrono::nanoseconds later) noexcept {
-    const std::chrono::nanoseconds room = between(start, (std::chrono::nanoseconds::max)());
-    return later < room ? start + later : (std::chrono::nanoseconds::max)();
+    constexpr auto most = (std::chrono::nanoseconds::max)();
+    return start.count() < 0 || later <= most - start ? start + later : most;
 }
 
 }  // namespace weir::inline WEIR_ABI::detail

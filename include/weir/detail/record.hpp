@@ -5,6 +5,7 @@
 #include "../outcome.hpp"
 #include "reader.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -143,9 +144,9 @@ private:
             flips_.compare_exchange_strong(flips, flips + more, std::memory_order_acq_rel);
     }
 
-    std::atomic<std::uint64_t> word_{pin};
-    std::atomic<std::uint64_t> flips_{0};  // of the cancellations' top bit: low half; of the word's: high half
     std::atomic<std::uint64_t> rare_[outcome_count]{};  // by outcome; success and cancelled are in the word
+    std::atomic<std::uint64_t> word_{pin};              // the last two are what every lease needs
+    std::atomic<std::uint64_t> flips_{0};  // of the cancellations' top bit: low half; of the word's: high half
 };
 
 using clock_function = std::chrono::nanoseconds (*)() noexcept;
@@ -159,7 +160,7 @@ struct metric_cell {
     const void* pool = nullptr;  ///< which metric of which registry
     bool looks = false;          ///< wants `on_ended`
     // Of this cell and of all after it, so that a lease asks the first one alone; see record_base::attach.
-    bool timed = false;            ///< one wants to know when a lease started
+    bool timed = false;              ///< one wants to know when a lease started
     metric_cell* looking = nullptr;  ///< the first that looks
     lease_watch* watch = nullptr;  ///< is told when the lease word has changed; one cell of a record at most brings it
     /// Each lease that starts ends once, with the same `started`: a time only if some metric of the list is timed.
@@ -179,16 +180,16 @@ struct metric_cell {
 };
 
 /// One backend for as long as the registry or a lease holds on to it, without its type.
-struct alignas(cache_line) record_base {
-    // What every lease needs is on the first line, with the two words of `leases` that it writes.
-    clock_function clock = nullptr;
-    std::atomic<metric_cell*> metrics{nullptr};
-    backend_id id;
-    lease_word leases;
-    // The rest is read only, once published.
-    domain* readers = nullptr;
+struct alignas(cache_line) record_base : retired {
+    // Read only, once published.
     std::uint64_t identity_hash = 0;
     std::string identity;  // empty: it has none
+    domain* readers = nullptr;
+    // What every lease needs is on one line, from the two words that it writes on.
+    lease_word leases;
+    std::atomic<metric_cell*> metrics{nullptr};
+    backend_id id;
+    clock_function clock = nullptr;
     std::atomic<std::uint32_t> half_open_limit{1};  // leases at once while condition::half_open is set
 
     record_base() = default;
@@ -221,22 +222,16 @@ struct alignas(cache_line) record_base {
 
     /// Destroys a record that nobody references: outside read sections, so later if this thread is inside one.
     WEIR_NEVER_INLINE void dispose() noexcept {
-        end_.of = this;
-        end_.release = [](retired* self) noexcept { delete static_cast<end*>(self)->of; };
-        release_outside(*readers, &end_);
+        release = [](retired* self) noexcept { delete static_cast<record_base*>(self); };
+        release_outside(*readers, this);
     }
-
-private:
-    struct end : retired {
-        record_base* of = nullptr;
-    };
-    end end_;
 };
 
 template <class Backend>
 struct record final : record_base {
     explicit record(Backend&& value) : backend(std::move(value)) {}
-    Backend backend;
+    // A pointer or a handle is on the line of its leases, who write there anyway; what is larger has lines of its own.
+    alignas(sizeof(Backend) <= 16 ? alignof(Backend) : (std::max)(alignof(Backend), cache_line)) Backend backend;
 };
 
 }  // namespace detail

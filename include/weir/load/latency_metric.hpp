@@ -36,9 +36,10 @@ namespace detail {
 /// only raise the estimate. The median is of what was measured, without what failures count for, or each would raise the
 /// next one.
 ///
-/// Cost: two readings of the clock a lease, one if the pick is told the time. Scoring reads one line of the backend's own
-/// and a median; a lease adds to that line when it starts and when it ends, and at each eighth change may move the
-/// backend's entry in the pool's histogram, the one line that backends share.
+/// Cost: two readings of the clock a lease; one less if the pick is told the time, one less if `complete` is told the
+/// latency. Scoring reads one line of the backend's own and a median; a lease adds to that line when it starts and when it
+/// ends, writes an estimate that it changes (of a peak: at most once in `decay` / 10,000 unless it rises), and at each
+/// eighth change may move the backend's entry in the pool's histogram, the one line that backends share.
 ///
 /// An `Estimate` has a `state` of atomics; its members are static and noexcept. `idle` is the time since the last sample in
 /// time constants, and `median` a function:
@@ -59,7 +60,7 @@ public:
         in_flight_age age;
         typename Estimate::state estimate;
         typename Estimate::state measured;  // the same without what failures count for; 0: nothing has succeeded yet
-        std::atomic<double> last{0};             // nanoseconds: until when the estimates have decayed
+        std::atomic<double> last{0};        // nanoseconds: until when the estimates have decayed
         std::atomic<std::uint32_t> changes{0};   // of `measured`, roughly: of two at once, one may be missed
         std::atomic<std::uint16_t> failures{0};  // in a row
         std::atomic<latency_median::bucket> filed{outside};

@@ -339,7 +339,13 @@ int main(int argc, char** argv) {
     app.add_option("--most", most, "The largest pool: 10, 100, 1000, 10000 or 100000")
         ->check(CLI::Range(10u, 100'000u))
         ->capture_default_str();
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+        if (!json_file.empty() && !std::ofstream{json_file, std::ios::app})  // found now, not after minutes
+            throw CLI::ValidationError("--json", "cannot write '" + json_file + "'");
+    } catch (const CLI::ParseError& wrong) {
+        return app.exit(wrong) == 0 ? 0 : 2;
+    }
 
     json rows = json::array(), weighted = json::array(), memory = json::array(), sizes = json::array();
     print_head();

@@ -1,12 +1,14 @@
 # What the scripts share; sourced, from any folder. Debian 12 and 13 are supported.
 
+from=$PWD
+self=$(cd "$(dirname "$0")" && pwd)/${0##*/}
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 say() { printf '==> %s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 2; }
 
 # The comment at the top of a script is its help.
-help() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"; }
+help() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$self"; }
 
 # The value that must follow an option: value "$@"
 value() { [ $# -ge 2 ] || die "$1 needs a value; --help tells more"; printf '%s\n' "$2"; }

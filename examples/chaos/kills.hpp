@@ -95,6 +95,8 @@ inline void kill_without_retries(const settings& set, figures& table) {
     summary(l, s);
     table.head();
     table.exactly("backend killed under load, times", 5, under_load(l, kills));
+    const auto early = count(l, [&](const request& r) { return r.how != ending::answered && r.ended < kills[0]; });
+    table.count("errors before the first kill", 0, early);
     kills.push_back(clock::time_point::max());
     for (std::size_t k = 0; k + 1 < kills.size(); ++k) {
         const auto by_this = [&](const request& r) {

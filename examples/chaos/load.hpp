@@ -46,25 +46,29 @@ struct load_options {
     int connections = 32;
     std::uint64_t requests = 0;                                                  // at least; then until `finish`
     std::string start = "GET /item/", end = " HTTP/1.1\r\nHost: chaos\r\n\r\n";  // the request's id goes between them
-    ms think{0};          // between an answer and the next request, on average: up to twice that
-    ms patience{20'000};  // until the client hangs up
+    ms think{0};           // between an answer and the next request, on average: up to twice that
+    ms patience{20'000};   // until the client hangs up
+    ms stillness{60'000};  // without an answer, until the load counts as failed
 };
 
 /// Begins when it is made. What it has counted can be read once it is finished.
 class load {
 public:
     explicit load(load_options set) : set_(std::move(set)), thread_([this] { run(); }) {}
-    ~load() { join(); }
+    ~load() {  // unfinished only where a scenario failed: then nobody wants the rest
+        failed_ = true;
+        join();
+    }
 
     std::uint64_t done() const { return done_; }
 
-    /// Waits, at most a minute without progress, until so many requests have ended.
+    /// Waits until so many requests have ended; throws std::runtime_error after a minute without an answer of any kind.
     void wait_for(std::uint64_t requests) const {
         auto last = clock::now();
-        for (std::uint64_t before = 0, now = done(); now < requests; now = done()) {
-            if (std::exchange(before, now) != now) last = clock::now();
-            if (clock::now() - last > std::chrono::minutes(1)) throw std::runtime_error("the load stands still");
-            std::this_thread::sleep_for(ms(1));
+        for (std::uint64_t before = 0; done() < requests; std::this_thread::sleep_for(ms(1))) {
+            if (const auto now = heard_.load(); std::exchange(before, now) != now) last = clock::now();
+            if (failed_) throw std::runtime_error("the load failed");
+            if (clock::now() - last > set_.stillness) throw std::runtime_error("the load stands still");
         }
     }
 
@@ -72,6 +76,7 @@ public:
     void finish() {
         wait_for(set_.requests);
         join();
+        if (failed_ || all.empty()) throw std::runtime_error("the load failed");
     }
 
     std::vector<request> all{};  // in the order of their ends
@@ -91,14 +96,18 @@ private:
     void run() {
         all.reserve(set_.requests + 1000);
         for (int i = 0; i < set_.connections; ++i)
-            co_spawn(context_, client(connections_.emplace_back(tcp_socket(context_))), asio::detached);
+            co_spawn(context_, client(connections_.emplace_back(tcp_socket(context_))),
+                     [this](const std::exception_ptr& failure) {
+                         --running_;
+                         if (failure) failed_ = true;
+                     });
         co_spawn(context_, watch(), asio::detached);
         context_.run();
     }
 
     task<> client(connection& c) {
         boost::beast::flat_buffer in;
-        while (!stopping_ || started_ < set_.requests) {
+        while (!failed_ && (!stopping_ || started_ < set_.requests)) {
             request r{started_++, clock::now(), {}, 0, -1, ending::cut};
             c.waits_since = r.began;
             co_await exchange(c.socket, in, r);
@@ -106,12 +115,12 @@ private:
             c.waits_since = clock::time_point::max();
             all.push_back(r);
             ++done_;
+            heard_ += r.how != ending::cut;
             if (set_.think == ms(0)) continue;
             // Not always the same, or all connections would come to pause together.
             const double twice = std::uniform_real_distribution<>{0, 2}(random_);
             co_await pause(std::chrono::duration_cast<std::chrono::nanoseconds>(set_.think * twice));
         }
-        --running_;
     }
 
     task<> exchange(tcp_socket& socket, boost::beast::flat_buffer& in, request& r) {
@@ -144,7 +153,7 @@ private:
             co_await pause(ms(20));
             error_code ignored;
             for (auto& c : connections_)
-                if (c.waits_since < clock::now() - set_.patience) c.socket.cancel(ignored);
+                if (failed_ || c.waits_since < clock::now() - set_.patience) c.socket.cancel(ignored);
         }
     }
 
@@ -154,8 +163,8 @@ private:
     std::uint64_t started_ = 0;
     std::minstd_rand random_;
     int running_ = set_.connections;
-    std::atomic<std::uint64_t> done_ = 0;
-    std::atomic<bool> stopping_ = false;
+    std::atomic<std::uint64_t> done_ = 0, heard_ = 0;  // of any kind; but cut ones
+    std::atomic<bool> stopping_ = false, failed_ = false;
     std::thread thread_;
 };
 

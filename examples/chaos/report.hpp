@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdio>
+#include <limits>
 
 namespace chaos {
 
@@ -29,7 +30,7 @@ struct account {
             took.push_back(seconds_between(r.began, r.ended) * 1000);
         }
         requests = took.size();
-        if (took.empty()) return;
+        if (took.empty()) return;  // no figure of these can be held, then
         std::sort(took.begin(), took.end());
         const auto at = [&](double share) { return took[static_cast<std::size_t>(share * double(requests - 1))]; };
         p50 = at(0.5), p99 = at(0.99), longest = took.back();
@@ -39,9 +40,10 @@ struct account {
     std::uint64_t count(ending how) const { return ends[static_cast<std::size_t>(how)]; }
     std::uint64_t lost() const { return requests - count(ending::answered); }
 
+    static constexpr double nothing = std::numeric_limits<double>::infinity();
     std::uint64_t requests = 0;
     std::array<std::uint64_t, endings> ends{};
-    double p50 = 0, p99 = 0, longest = 0;  // ms
+    double p50 = nothing, p99 = nothing, longest = nothing;  // ms
 };
 
 inline void print(const account& a, std::uint64_t retried, double seconds) {
@@ -61,6 +63,9 @@ public:
     void count(const std::string& what, std::uint64_t most, std::uint64_t reached, bool needs_quiet = false) {
         const auto asked = most == 0 ? "0" : "<= " + std::to_string(most);
         row(what, asked, std::to_string(reached), reached <= most, needs_quiet);
+    }
+    void at_least(const std::string& what, std::uint64_t asked, std::uint64_t reached) {
+        row(what, ">= " + std::to_string(asked), std::to_string(reached), reached >= asked, false);
     }
     void exactly(const std::string& what, std::uint64_t asked, std::uint64_t reached) {
         row(what, std::to_string(asked), std::to_string(reached), reached == asked, false);

@@ -11,6 +11,9 @@ constexpr double fair = 0.25;
 /// By how the selector measures load; then with an outlier detector, and a rotation, which goes on asking.
 inline void fast_failures(const settings& set, figures& table) {
     const strings backend{"--delay", "20", "--error-delay", "1"};
+    const auto lost_elsewhere = [](const request& r) {
+        return r.how != ending::answered && (r.how != ending::failed || r.backend != 0);
+    };
     for (const std::string selector : {"peak_ewma", "ewma", "least_response_time"}) {
         stage s(set.run, {.backend = backend, .proxy = {"--balance", selector, "--retries", "0"}});
         load l({.port = s.port});
@@ -21,6 +24,7 @@ inline void fast_failures(const settings& set, figures& table) {
         l.finish();
         summary(l, s);
         if (selector == "peak_ewma") table.head();
+        table.count(selector + ": requests lost but by the backend that fails", 0, count(l, lost_elsewhere));
         table.share(selector + ": share in the first 100 ms, below its fair one", fair, share_of_b0(l, from, ms(100)));
         table.share(selector + ": share in the first second, below its fair one", fair, share_of_b0(l, from, ms(1000)));
     }
@@ -42,6 +46,7 @@ inline void fast_failures(const settings& set, figures& table) {
     const auto to = clock::now();
     l.finish();
     summary(l, s);
+    table.count("requests lost but by the backend that fails", 0, count(l, lost_elsewhere));
     table.time("until it was ejected", sweep, seconds_between(from, ejected));
     table.exactly("ejected again, in as many cycles", cycles, again);
     const auto failed = count(
@@ -77,7 +82,7 @@ inline void readmission(const settings& set, figures& table) {
     table.time(text("until it was back in rotation, the longest of %d times", set.rounds),
                rise * interval * 11 / 10 + ms(50), longest);
     table.share("its share in the first second, the largest of them", fair / 2, most);
-    table.count("requests lost of " + std::to_string(a.requests), 0, a.lost(), true);
+    table.count("requests lost of " + std::to_string(a.requests), 0, a.lost());
 }
 
 /// Twelve of sixteen leave: six are drained until idle, then removed, six are removed at once. The program of one that
@@ -103,7 +108,7 @@ inline void leave(const settings& set, figures& table) {
     table.head();
     table.exactly("drained and removed, or removed at once, with requests in flight", 12, busy);
     table.count("requests lost of " + std::to_string(a.requests), 0, a.lost());
-    table.count("backends that are left", 4, s.stats()["backends"].size());
+    table.exactly("backends that are left", 4, s.stats()["backends"].size());
 }
 
 inline void outage(const settings& set, figures& table) {
@@ -134,7 +139,8 @@ inline void outage(const settings& set, figures& table) {
                 seconds_between(down, out) * 1000);
     print(dark, 0, seconds_between(out, returning));
     table.head();
-    table.count("answers but 503 with a reason while all were down", 0, other, true);
+    table.at_least("answers while all were down", 1, dark.requests);
+    table.count("answers but 503 with a reason among these", 0, other, true);
     table.time("the 99th percentile of these", ms(20), dark.p99 / 1000);
     table.time("the longest of these", ms(100), dark.longest / 1000);
     const auto hung = count(l, [](const request& r) { return r.ended - r.began > ms(1100); });

@@ -30,7 +30,7 @@ inline std::uint64_t count(const load& l, auto of) {
 inline double share_of_b0(const load& l, clock::time_point from, ms time) {
     const auto in_time = [&](const request& r) { return r.began >= from && r.began < from + time; };
     const auto all = count(l, in_time), its = count(l, [&](const request& r) { return in_time(r) && r.backend == 0; });
-    return all == 0 ? 0 : double(its) / double(all);
+    return all == 0 ? 1 : double(its) / double(all);  // where there was nothing, nothing has been shown
 }
 
 struct scenario {

@@ -2,7 +2,7 @@
 
 // A proxy in front of backends named b0, b1, ..., and what is done to them.
 
-#include "child.hpp"
+#include "../common/child.hpp"
 #include "load.hpp"
 
 #include <boost/beast/core/tcp_stream.hpp>

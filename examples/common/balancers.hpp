@@ -1,6 +1,7 @@
 #pragma once
 
-// Selectors by name, for programs whose users choose one. A new selector is one more line of the table.
+// Selectors by name, for programs whose users choose one. A new selector is one more line of the table. Not in it: the
+// metric reported_utilization, which is power_of_two where no backend reports anything.
 
 #include <weir/weir.hpp>
 
@@ -35,6 +36,7 @@ template <class Backend>
 struct named_balancer {
     std::string_view name;
     picker<Backend> (*make)(weir::registry_base<Backend>&, const weir::selector_options&, const weir::session_key*);
+    bool by_address = false;  ///< an address is the only text that it hashes
 };
 
 template <class Backend>
@@ -44,17 +46,19 @@ inline constexpr named_balancer<Backend> balancers[] = {
     {"random", bind<Backend, weir::random_policy>},
     {"first", bind<Backend, weir::first_policy>},
     {"least_connections", bind<Backend, weir::least_load_policy<weir::in_flight>>},
+    {"weighted_least_connections", bind<Backend, weir::least_load_policy<weir::in_flight>>},
     {"nginx_least_conn", bind<Backend, weir::nginx_least_conn_policy>},
     {"haproxy_leastconn", bind<Backend, weir::haproxy_leastconn_policy>},
     {"least_response_time", bind<Backend, weir::least_load_policy<weir::ewma>>},
     {"power_of_two", bind<Backend, weir::choices_policy<weir::in_flight, 2>>},
     {"three_choices", bind<Backend, weir::choices_policy<weir::in_flight, 3>>},
+    {"p2c_peak_ewma", bind<Backend, weir::choices_policy<weir::peak_ewma, 2>>},
     {"peak_ewma", bind<Backend, weir::choices_policy<weir::peak_ewma, 2>>},
     {"ewma", bind<Backend, weir::choices_policy<weir::ewma, 2>>},
     {"slow_start_round_robin", bind<Backend, weir::slow_start<weir::round_robin_policy>>},
     {"priority_round_robin", bind<Backend, weir::priority<weir::round_robin_policy>>},
     {"ring_hash", bind<Backend, weir::ring_hash_policy>},
-    {"ip_hash", bind<Backend, weir::ip_hash_policy>},
+    {"ip_hash", bind<Backend, weir::ip_hash_policy>, true},
     {"bounded_ring_hash", bind<Backend, weir::bounded_load<weir::ring_hash_policy>>},
     {"maglev", bind<Backend, weir::maglev_policy>},
     {"bounded_maglev", bind<Backend, weir::bounded_load<weir::maglev_policy>>},
@@ -81,6 +85,17 @@ inline std::string balancer_names() {
     std::string all;
     for (const auto& one : balancers<int>) all.append(all.empty() ? "" : ", ").append(one.name);
     return all;
+}
+
+/// What keys are made of: what the user chose of `header:NAME`, `ip` and `path`; if nothing, what suits the selector.
+/// Throws std::invalid_argument, in words, where the selector would take no such key.
+inline std::string key_for(std::string_view balance, const std::string& chosen) {
+    bool by_address = false;
+    for (const auto& one : balancers<int>) by_address |= one.by_address && one.name == balance;
+    if (by_address && !chosen.empty() && chosen != "ip")
+        throw std::invalid_argument("'" + chosen + "': expected ip, the one key that " + std::string(balance) +
+                                    " hashes");
+    return !chosen.empty() ? chosen : by_address ? "ip" : "path";
 }
 
 /// Binds the selector of that name; throws std::invalid_argument, with all the names, for another.

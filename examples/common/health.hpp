@@ -12,8 +12,10 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <exception>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -109,11 +111,13 @@ private:
     template <class EndpointsOf>
     static task<> reconnect(weir::registry_base<Backend>& backends, EndpointsOf endpoints_of, unsigned connect_ms) {
         const auto here = co_await asio::this_coro::executor;
+        std::set<weir::backend_id> trying;  // none is tried again before its last try has ended
         for (;;) {
             co_await pause(std::chrono::milliseconds(300));
             for (const auto& m : backends.members())
-                if (m.conditions.has(weir::condition::unreachable))
-                    co_spawn(here, connect(backends, m.id, endpoints_of, connect_ms), asio::detached);
+                if (m.conditions.has(weir::condition::unreachable) && trying.insert(m.id).second)
+                    co_spawn(here, connect(backends, m.id, endpoints_of, connect_ms),
+                             [&trying, id = m.id](const std::exception_ptr&) { trying.erase(id); });
         }
     }
     template <class EndpointsOf>

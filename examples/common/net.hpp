@@ -4,6 +4,9 @@
 
 #include <boost/asio.hpp>
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <stdexcept>
@@ -30,6 +33,20 @@ inline task<> pause(std::chrono::nanoseconds time) {
     const auto here = co_await asio::this_coro::executor;
     asio::basic_waitable_timer<clock, asio::wait_traits<clock>, executor> timer(here, time);
     co_await timer.async_wait(as_result);
+}
+
+/// Looks without taking. Positive: there is something to read; 0: the peer closed; negative: open and quiet.
+inline ssize_t peek(tcp_socket& s) {
+    char byte;
+    const auto n = ::recv(s.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n < 0 && errno != EAGAIN ? 0 : n;
+}
+
+/// Whether a connect failed for want of something on this machine, which says nothing about who should have answered.
+inline bool is_local(error_code ec) {
+    namespace errc = boost::system::errc;
+    return ec == errc::too_many_files_open || ec == errc::too_many_files_open_in_system ||
+           ec == errc::address_not_available || ec == errc::no_buffer_space || ec == errc::not_enough_memory;
 }
 
 /// The endpoints of HOST:PORT, where an IPv6 address has brackets; throws std::invalid_argument, in words.

@@ -29,9 +29,10 @@ setter number(T& to) {
 }
 inline setter number(double& to) {
     return [&to](const std::string& value) {
-        char* end = nullptr;
+        char* end =
+            nullptr;  // std::from_chars, which other standard libraries lack, takes neither blanks nor hexadecimals
         to = std::strtod(value.c_str(), &end);
-        return !value.empty() && *end == '\0';
+        return !value.empty() && *end == '\0' && value.find_first_of(" \t\n\v\f\rxX") == value.npos;
     };
 }
 /// Of what may be without a value: `off`, or what `of` makes of the value.

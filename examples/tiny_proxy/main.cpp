@@ -40,27 +40,33 @@ void run(const options& set) {
         signals.clear(ec);  // a second signal waits for nobody
     });
     for (auto& w : all) co_spawn(w->context, tick(*w), asio::detached);
-    std::vector<std::thread> threads;
-    for (auto& w : all) threads.emplace_back([&context = w->context] { context.run(); });
-    for (auto& t : threads) t.join();
+    std::vector<std::jthread> threads;
+    try {
+        for (auto& w : all) threads.emplace_back([&context = w->context] { context.run(); });
+    } catch (const std::system_error&) {
+        p.cut_off = clock::now(), p.stopping = true;
+        throw std::invalid_argument(std::to_string(set.threads) + " threads: expected fewer; no more can be started");
+    }
 }
 
 }  // namespace tiny_proxy
 
 int main(int argc, char** argv) {
     tiny_proxy::options set;
-    examples::program app{"tiny_proxy", "A small HTTP/1.1 reverse proxy that balances with weir"};
+    const auto about = "A small HTTP/1.1 reverse proxy that balances with weir. A client that half-closes has gone.";
+    examples::program app{"tiny_proxy", about};
     const auto is_key = [](const std::string& text) {
-        return text == "ip" || text == "path" || (text.starts_with("header:") && text.size() > 7);
+        return text == "ip" || text == "path" || (text.starts_with("header:") && tiny_proxy::is_token(text.substr(7)));
     };
     const CLI::Range time(1, 86'400'000);
     app.add_option("--listen", set.listen, "HOST:PORT to serve; port 0 takes a free one");
     app.add_option("--backend", set.backends, "HOST:PORT[,weight=N], once for each backend");
     app.add_option("--balance", set.balance, "the selector: " + examples::balancer_names());
-    app.add_option("--key", set.key, "what hashing selectors hash: header:NAME, ip or path")
+    app.add_option("--key", set.key, "what to hash: header:NAME, ip or path (the default, but for ip_hash)")
         ->check(examples::accepts(is_key, "header:NAME, ip or path"));
     set.health.add_to(app);
-    app.add_option("--retries", set.retries, "on other backends, where that is safe")->check(CLI::Range(0, 7));
+    app.add_option("--retries", set.retries, "on other backends, where safe; refused connects have 2 at least")
+        ->check(CLI::Range(0, 7));
     app.add_option("--sticky", set.sticky, "the cookie that keeps sessions on their backends")
         ->check(examples::accepts(tiny_proxy::is_token, "a cookie's name, such as weir"));
     app.add_option("--threads", set.threads, "how many threads serve")->check(CLI::Range(1, 1024));
@@ -71,5 +77,5 @@ int main(int argc, char** argv) {
     app.add_option("--response-timeout", set.response_ms, "ms that a backend may be silent")->check(time);
     app.add_option("--idle-timeout", set.idle_ms, "ms between two requests of a connection")->check(time);
     app.add_option("--grace", set.grace_ms, "ms that running requests get after SIGTERM")->check(time);
-    return app.run(argc, argv, [&] { run(set); });
+    return app.run(argc, argv, [&] { set.key = examples::key_for(set.balance, set.key), run(set); });
 }

@@ -10,8 +10,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/intrusive/list.hpp>
 
-#include <sys/socket.h>
-
 #include <atomic>
 
 namespace tiny_proxy {
@@ -21,13 +19,6 @@ using ms = std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 using when = clock::time_point;
 inline when after(unsigned milliseconds) { return clock::now() + ms(milliseconds); }
-
-/// Looks without taking. Positive: there is something to read; 0: the peer closed; negative: open and quiet.
-inline ssize_t peek(tcp_socket& s) {
-    char byte;
-    const auto n = ::recv(s.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n < 0 && errno != EAGAIN ? 0 : n;
-}
 
 /// A socket that waits only so long. A timer per operation costs more than the operation, so none has one: each stream
 /// knows until when it may wait, and one coarse tick per thread cancels what is overdue.
@@ -69,7 +60,7 @@ struct stream : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boo
     task<> connect(const std::vector<tcp::endpoint>& endpoints, unsigned milliseconds) {
         until = after(milliseconds);
         auto [ec, endpoint] = co_await asio::async_connect(sock, endpoints, as_result);
-        refuse_if(ec == asio::error::no_descriptors, 500, "no file descriptor left");
+        refuse_if(is_local(ec), 500, "no descriptor, port or memory left");
         if (ec) fail();
         sock.set_option(tcp::no_delay(true), ec);
     }
@@ -103,7 +94,7 @@ struct backend {
 inline const std::string& identity(const backend& b) { return b.address; }  // weir finds it by its name
 
 struct options {
-    std::string listen = "127.0.0.1:8080", admin, balance = "round_robin", key = "path", sticky;
+    std::string listen = "127.0.0.1:8080", admin, balance = "round_robin", key, sticky;
     std::vector<std::string> backends;
     unsigned retries = 2;
     examples::health_settings health;

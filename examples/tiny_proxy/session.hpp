@@ -29,7 +29,8 @@ public:
         ++shared_.requests;
         reused_ = false;
         refusal fault;
-        for (weir::retry attempts(shared_.retries);;) {
+        unsigned moved = 0;  // to another backend: at most as often as asked, or twice where a connect was refused
+        for (weir::retry attempts(shared_.retries);; ++moved) {
             weir::pick_options how{.key_text = key(), .exclude = attempts.tried(), .session = token()};
             auto lease = shared_.pick(how);
             if (!lease && reused_) how.exclude = {}, lease = shared_.pick(how);  // perhaps only an idle connection died
@@ -38,8 +39,10 @@ public:
             cookie_ = known ? "" : shared_.set.sticky + '=' + shared_.sessions.token(lease.identity());
             fault = co_await try_on(lease);
             if (!fault) co_return keep_;
-            if (refused_ && !shared_.backends.in_panic()) continue;  // it is out, and got nothing: the next is no retry
-            const auto time = again_ ? attempts.again(lease.id(), clock::now().time_since_epoch()) : std::nullopt;
+            const bool out = refused_ && !shared_.backends.in_panic();  // and it got nothing: the next is no retry
+            if (out && moved < (std::max)(2u, shared_.set.retries)) continue;
+            const bool more = again_ && moved < shared_.set.retries;
+            const auto time = more ? attempts.again(lease.id(), clock::now().time_since_epoch()) : std::nullopt;
             if (!time) co_return co_await respond(fault);
             co_await pause(*time);
         }
@@ -190,7 +193,6 @@ private:
             response_.fields.emplace_back("Set-Cookie", cookie_.append("; HttpOnly; Path=/; SameSite=Lax"));
         const auto style = framing_for(request_, response_);
         keep_ = request_.keep_alive && uploaded_ && !shared_.stopping && style != framing::until_close;
-        replying_ = true;
         co_await relay(upstream, body_reader(response_), client_, style, to_client(request_, response_, keep_));
         replying_ = false;
     }
@@ -206,6 +208,7 @@ private:
             from.in.consume(body.feed(from.bytes(), payload));
             last = last || body.done();
             add_piece(out, payload, style, last);
+            replying_ = replying_ || &to == &client_;
             co_await to.write(out);
             if (last) co_return;
             if ((moved += payload.size()) >= progress) limit = after(from.patience);

@@ -34,6 +34,21 @@ TEST_CASE("an unknown name is refused with all that are known") {
     for (const auto& one : examples::balancers<std::string>) CHECK(text.find(one.name) != text.npos);
 }
 
+TEST_CASE("selectors of the library go by their own names") {
+    std::set<std::string_view> names;
+    for (const auto& one : examples::balancers<int>) names.insert(one.name);
+    for (const auto* name : {"p2c_peak_ewma", "weighted_least_connections", "least_connections", "ring_hash"})
+        CHECK(names.contains(name));
+}
+
+TEST_CASE("keys are what the user chose, or what the selector hashes") {
+    CHECK(examples::key_for("ip_hash", "") == "ip");
+    CHECK(examples::key_for("ip_hash", "ip") == "ip");
+    CHECK(examples::key_for("ring_hash", "") == "path");
+    CHECK(examples::key_for("ring_hash", "header:X") == "header:X");
+    CHECK_THROWS_WITH(examples::key_for("ip_hash", "path"), "'path': expected ip, the one key that ip_hash hashes");
+}
+
 TEST_CASE("a seed makes a selector's draws repeatable") {
     weir::registry<int> servers;
     for (int i = 0; i < 10; ++i) servers.add(i);

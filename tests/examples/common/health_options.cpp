@@ -27,8 +27,9 @@ TEST_CASE("settings are read by their names, and what is not named stays") {
     CHECK(share == 0.25);
     CHECK(time == 30ms);
     CHECK(word == "a=b");
-    for (const std::string wrong : {"count", "count=", "count=x", "count=1x", "count=99999999999", "share=",
-                                    "share=0.1x", "time=1.5", "time=99999999999", "word=", "Count=1", "other=1", ""}) {
+    for (const std::string wrong :
+         {"count", "count=", "count=x", "count=1x", "count=99999999999", "share=", "share=0.1x", "share= 0.5",
+          "share=0x1", "share=-0X1p0", "time=1.5", "time=99999999999", "word=", "Count=1", "other=1", ""}) {
         CAPTURE(wrong);
         CHECK_THROWS_AS(read("first," + wrong), std::invalid_argument);
         CHECK_THROWS_WITH(read("first," + wrong), "'" + wrong + "': expected FIRST[,...]");

@@ -2,15 +2,18 @@
 // and read themselves. Nothing here sleeps: every wait is for a condition, and every wait is bounded.
 
 #include "../../../examples/common/balancers.hpp"
+#include "../../../examples/common/child.hpp"
 
 #include "catch.hpp"
 #include "hostile.hpp"
 
+#ifdef TINY_PROXY
+#include "support/loopback.hpp"
+#endif
+
 #include <arpa/inet.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 using namespace hostile_table;
@@ -59,7 +63,7 @@ sockaddr_in loopback(int port) {
     return a;
 }
 
-/// Listens on a free port of its own choice; without backlog it only reserves one.
+/// Listens on a free port, if none is given.
 std::pair<descriptor, int> listener(int port = 0) {
     descriptor d(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int on = 1;
@@ -71,62 +75,6 @@ std::pair<descriptor, int> listener(int port = 0) {
     ::getsockname(d.fd, reinterpret_cast<sockaddr*>(&a), &size);
     return {std::move(d), ntohs(a.sin_port)};
 }
-
-/// A program with its output; killed, by its id, with the test.
-struct process {
-    explicit process(std::vector<std::string> arguments) {
-        int ends[2];
-        REQUIRE(::pipe(ends) == 0);
-        output_end = descriptor(ends[0]);
-        posix_spawn_file_actions_t actions;
-        posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-        posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-        posix_spawn_file_actions_addclose(&actions, ends[0]);
-        posix_spawn_file_actions_addclose(&actions, ends[1]);
-        std::vector<char*> argv;
-        for (auto& a : arguments) argv.push_back(a.data());
-        argv.push_back(nullptr);
-        REQUIRE(::posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ) == 0);
-        posix_spawn_file_actions_destroy(&actions);
-        ::close(ends[1]);
-    }
-    process(const process&) = delete;
-    ~process() {
-        if (pid > 0) {
-            ::kill(pid, SIGKILL);
-            ::waitpid(pid, nullptr, 0);
-        }
-    }
-    /// Reads until the output contains `text`, or ends.
-    bool says(const std::string& text) {
-        char buffer[4096];
-        while (output.find(text) == output.npos && output_end.readable()) {
-            const auto n = ::read(output_end.fd, buffer, sizeof buffer);
-            if (n <= 0) return false;
-            output.append(buffer, static_cast<std::size_t>(n));
-        }
-        return output.find(text) != output.npos;
-    }
-    int port_after(const std::string& text) {
-        REQUIRE(says(text));
-        while (output.find('\n', output.find(text)) == output.npos) REQUIRE(says("\n"));
-        const auto line = output.substr(output.find(text));
-        return std::stoi(line.substr(line.find(':', text.size()) + 1));
-    }
-    /// The exit code; the output has ended when a process has.
-    int wait() {
-        says("\x01 nobody says this");
-        int status = 0;
-        ::waitpid(std::exchange(pid, -1), &status, 0);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-    }
-    void signal(int number) const { ::kill(pid, number); }
-
-    pid_t pid = -1;
-    descriptor output_end;
-    std::string output;
-};
 
 struct reply {
     int status = 0;
@@ -218,6 +166,15 @@ struct client {
     descriptor d;
     std::string in;
     bool connected;
+};
+
+/// Where connects are refused.
+struct nobody {
+    int port() const { return door.endpoint().port(); }
+    std::string address() const { return "127.0.0.1:"s + std::to_string(port()); }
+
+    weir_test::asio::io_context context{};
+    weir_test::closed_door door{context};
 };
 
 reply ask(int port, const std::string& bytes) { return client(port).ask(bytes); }
@@ -332,7 +289,7 @@ struct proxy {
             if (stats().find(text) != std::string::npos) return true;
         return false;
     }
-    process program;
+    examples::child program;
     int port = 0, admin = 0;
 };
 
@@ -347,7 +304,7 @@ struct demo_backend {
         port = program.port_after(" on http://");
     }
     std::string address() const { return "127.0.0.1:"s + std::to_string(port); }
-    process program;
+    examples::child program;
     int port = 0;
 };
 
@@ -449,7 +406,10 @@ TEST_CASE("responses keep their meaning in the framing that the client understan
     CHECK(c.read().body == "hello");
     CHECK(c.ask("HEAD /head HTTP/1.1\r\nHost: a\r\n\r\n", true).head.find("Content-Length: 5") != std::string::npos);
     CHECK(c.ask(get("/length")).body == "hello");
-    for (const std::string target : {"/cut", "/cutchunk", "/badchunk"}) CHECK(!ask(p.port, get(target)).whole);
+    for (const std::string target : {"/cut", "/cutchunk"}) CHECK(!ask(p.port, get(target)).whole);
+    const auto bad = ask(p.port, get("/badchunk"));  // the client has had nothing yet, so it may be told
+    CHECK(bad.status == 502);
+    CHECK(bad.whole);
     CHECK(ask(p.port, "GET /cutchunk HTTP/1.0\r\n\r\n").status != 0);
 }
 
@@ -556,9 +516,8 @@ TEST_CASE("when all have failed, the reply says that none is left") {
 }
 
 TEST_CASE("when nobody is there, the reply says why") {
-    auto [held, port] = listener();
-    held = descriptor();  // closed: connects are refused
-    const proxy p({"127.0.0.1:"s + std::to_string(port)}, {"--panic", "0"});
+    const nobody gone;
+    const proxy p({gone.address()}, {"--panic", "0"});
     CHECK(ask(p.port, get("/")).body == "502 none_eligible\n");  // tried in vain; then nobody to try
     const auto r = ask(p.port, get("/"));
     CHECK(r.status == 503);
@@ -568,15 +527,29 @@ TEST_CASE("when nobody is there, the reply says why") {
 }
 
 TEST_CASE("a refused connection is passed over, for any method and without retries") {
-    auto [held, port] = listener();
-    held = descriptor();  // closed: connects are refused
+    const nobody gone;
     recorder good([](auto&, auto&) { return ok("good"); });
     for (const auto& request : {get("/"), post("Content-Length: 4\r\n", "once")}) {
-        const proxy p({"127.0.0.1:"s + std::to_string(port), good.address()}, {"--retries", "0"});
+        const proxy p({gone.address(), good.address()}, {"--retries", "0"});
         for (int i = 0; i < 10; ++i) CHECK(ask(p.port, request).body == "good");
         CHECK(p.comes_to("\"unreachable\""));
     }
     CHECK(good.requests().size() == 20);
+}
+
+TEST_CASE("a request passes over refused connections twice at most, or as often as there are retries") {
+    const nobody gone[6];
+    std::vector<std::string> addresses;
+    for (const auto& one : gone) addresses.push_back(one.address());
+    for (const auto& [retries, connects] : std::map<std::string, int>{{"0", 3}, {"1", 3}, {"2", 3}, {"4", 5}}) {
+        CAPTURE(retries);
+        const proxy p(addresses, {"--retries", retries, "--panic", "0"});
+        CHECK(ask(p.port, get("/")).body == "502 hung up\n");
+        const auto all = p.stats();
+        int tried = 0;
+        for (std::size_t at = 0; (at = all.find("\"unreachable\"", at)) != all.npos; ++at) ++tried;
+        CHECK(tried == connects);
+    }
 }
 
 TEST_CASE("100-continue is answered when a backend has been reached") {
@@ -795,6 +768,22 @@ TEST_CASE("selectors spread requests, and hashing ones keep their keys") {
     }
 }
 
+TEST_CASE("a selector that hashes addresses keeps a client where it is, whatever it asks for") {
+    const demo_backend a("a"), b("b"), c("c"), d("d");
+    const proxy p({a.address(), b.address(), c.address(), d.address()}, {"--balance", "ip_hash"});
+    const auto home = ask(p.port, get("/x")).body;
+    for (int i = 0; i < 40; ++i) CHECK(ask(p.port, get("/x?" + std::to_string(i))).body == home);
+    CHECK(p.stats().find("\"success\": 41") != std::string::npos);
+}
+
+TEST_CASE("a proxy that cannot start its threads says so and ends") {
+    examples::child p({"/bin/sh", "-c",
+                       "ulimit -v 400000; exec " TINY_PROXY
+                       " --listen 127.0.0.1:0 --backend 127.0.0.1:1 --threads 200"});
+    CHECK(p.wait() == 2);
+    CHECK(p.said().find("200 threads") != std::string::npos);
+}
+
 TEST_CASE("checks take out who fails them, and let them back") {
     std::atomic<bool> well = false;
     recorder sick([&](const std::string& head, auto&) {
@@ -818,13 +807,11 @@ TEST_CASE("checks take out who fails them, and let them back") {
 }
 
 TEST_CASE("a check by connect finds who refuses without a request, and statuses and bodies are the user's to expect") {
-    auto [held, port] = listener();
-    held = descriptor();  // closed: connects are refused
+    const nobody gone;
     recorder good([](auto&, auto&) { return "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nwell"s; });
-    const auto gone = "127.0.0.1:"s + std::to_string(port);
     for (const std::string check : {"tcp,interval=500", "http:/x,interval=500,status=200-299+404,body=well"}) {
         CAPTURE(check);
-        const proxy p({gone, good.address()}, {"--check", check});
+        const proxy p({gone.address(), good.address()}, {"--check", check});
         CHECK(p.comes_to("\"conditions\": \"failed_check\""));
         CHECK(p.comes_to("\"state\": \"up\""));
         CHECK(p.stats().find("\"retried\": 0") != std::string::npos);
@@ -958,13 +945,13 @@ TEST_CASE("without the flag no cookie is set, and a client's own reach the backe
 }
 
 TEST_CASE("in panic those who are out are tried all the same") {
-    auto [held, port] = listener();
-    held = descriptor();  // closed: connects are refused
-    const auto gone = "127.0.0.1:"s + std::to_string(port);
-    const proxy p({gone});
+    std::optional<nobody> gone(std::in_place);
+    const int port = gone->port();
+    const proxy p({gone->address()});
     CHECK(ask(p.port, get("/")).status == 502);
     CHECK(p.comes_to("\"panic\": true"));
     CHECK(ask(p.port, get("/")).body == "502 all_excluded\n");
+    gone.reset();
     recorder back([](auto&, auto&) { return ok("back"); }, port);
     CHECK(ask(p.port, get("/")).body == "back");
 }
@@ -987,6 +974,8 @@ TEST_CASE("a wrong command line is one line that names the value and what is acc
              {{"--backend", b + ",wait=1"}, {"wait=1", "weight=N"}},
              {{"--backend", b + ",weight="}, {"weight=", "weight=N"}},
              {{"--backend", b + ",weight=-1"}, {"-1", "4294967295"}},
+             {{"--backend", b + ",weight= 3"}, {"weight= 3", "weight=N"}},
+             {{"--backend", b + ",weight=0x10"}, {"weight=0x10", "weight=N"}},
              {{"--backend", b + ",weight=nan"}, {"nan", "4294967295"}},
              {{"--backend", b + ",weight=inf"}, {"inf", "4294967295"}},
              {{"--backend", b + ",weight=1.5"}, {"1.5", "4294967295"}},
@@ -995,6 +984,9 @@ TEST_CASE("a wrong command line is one line that names the value and what is acc
              {{"--backend", b, "--listen", taken}, {taken, "in use"}},
              {{"--backend", b, "--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0"}, {"0.0.0.0:0", "loopback"}},
              {{"--backend", b, "--key", "cookie"}, {"cookie", "header:NAME"}},
+             {{"--backend", b, "--key", "header:"}, {"header:", "header:NAME"}},
+             {{"--backend", b, "--key", "header:a b"}, {"header:a b", "header:NAME"}},
+             {{"--backend", b, "--balance", "ip_hash", "--key", "path"}, {"path", "expected ip", "ip_hash"}},
              {{"--backend", b, "--threads", "0"}, {"0", "1"}},
              {{"--backend", b, "--threads", "many"}, {"many"}},
              {{"--backend", b, "--connect-timeout", "-1"}, {"-1"}},
@@ -1026,11 +1018,11 @@ TEST_CASE("a wrong command line is one line that names the value and what is acc
          }) {
         auto all = arguments;
         all.insert(all.begin(), TINY_PROXY);
-        process p(all);
+        examples::child p(all);
         CHECK(p.wait() == 2);
-        CAPTURE(arguments, p.output);
-        CHECK(std::count(p.output.begin(), p.output.end(), '\n') == 1);
-        for (const auto& word : named) CHECK(p.output.find(word) != p.output.npos);
+        CAPTURE(arguments, p.said());
+        CHECK(std::count(p.said().begin(), p.said().end(), '\n') == 1);
+        for (const auto& word : named) CHECK(p.said().find(word) != p.said().npos);
     }
 }
 
@@ -1057,7 +1049,7 @@ TEST_CASE("1 GiB goes up and comes down in constant memory") {
         REQUIRE(right);
     }
     CHECK(got == size);
-    const auto peak = peak_kib(p.program.pid);
+    const auto peak = peak_kib(p.program.id());
     WARN("the proxy's peak was " << peak << " KiB");
     CHECK(peak < 64 * 1024);
 }

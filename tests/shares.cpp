@@ -2,10 +2,14 @@
 #include "statistics.hpp"
 #include "support/any_selector.hpp"
 #include "support/length.hpp"
+#include "support/manual_clock.hpp"
 
+#include <weir/adapt/slow_start.hpp>
 #include <weir/random.hpp>
 #include <weir/select/choices.hpp>
 #include <weir/select/least_load.hpp>
+#include <weir/select/least_response_time.hpp>
+#include <weir/select/p2c_peak_ewma.hpp>
 #include <weir/select/random.hpp>
 #include <weir/select/round_robin.hpp>
 
@@ -13,8 +17,10 @@
 #include <numeric>
 #include <vector>
 
-// Shares are the weights: for every rotation and draw, and for least and choices at rest (equal loads), for any number
-// of backends, any weights, and whatever happens in between. Each backend is held against its own expectation.
+// Shares are the weights: for every rotation and draw, and for least and choices at rest (equal loads and latencies), for
+// any number of backends, any weights, and whatever happens in between. Each backend is held against its own expectation.
+// Under a slow start they are where nobody is warming. Keys have theirs over identities: hashing/laws.cpp, and for 10,000
+// members hashing/large.cpp. first, nginx_least_conn, haproxy_leastconn, and the bounds of bounded_load go by other rules.
 
 using weir_test::any_selector;
 
@@ -24,24 +30,32 @@ struct subject {
     const char* name;
     any_selector<int> (*make)(weir::registry_base<int>&);
     bool rotates;
-    bool looks_at_all;  // so that a pick from many takes long
+    std::uint64_t of_many;  ///< picks from 10,000: who looks at all takes long
+    bool warms = false;     ///< who comes, or comes back, has less at first
 };
 
 template <class Selector>
 any_selector<int> seeded(weir::registry_base<int>& r) {
     return any_selector<int>{Selector{r, weir::selector_options{.seed = 7}}};
 }
+any_selector<int> warmed(weir::registry_base<int>& r) {
+    using policy = weir::slow_start<weir::round_robin_policy>;
+    return any_selector<int>{weir::basic_selector<int, policy>{r, policy{}, {.seed = 7}}};
+}
 any_selector<int> of_three(weir::registry_base<int>& r) {
     return any_selector<int>{weir::choices<int, weir::in_flight, 3>{r, {}, {.seed = 7}}};
 }
 
 const subject subjects[] = {
-    {"round_robin", seeded<weir::round_robin<int>>, true, false},
-    {"round_robin per thread", seeded<weir::round_robin<int, weir::per_thread_cursor>>, true, false},
-    {"random", seeded<weir::random<int>>, false, false},
-    {"least_connections", seeded<weir::least_connections<int>>, false, true},
-    {"power_of_two", seeded<weir::power_of_two<int>>, false, false},
-    {"choices of 3", of_three, false, false},
+    {"round_robin", seeded<weir::round_robin<int>>, true, 30'000},
+    {"round_robin per thread", seeded<weir::round_robin<int, weir::per_thread_cursor>>, true, 30'000},
+    {"random", seeded<weir::random<int>>, false, 30'000},
+    {"least_connections", seeded<weir::least_connections<int>>, false, 1'500},
+    {"power_of_two", seeded<weir::power_of_two<int>>, false, 30'000},
+    {"choices of 3", of_three, false, 30'000},
+    {"p2c_peak_ewma", seeded<weir::p2c_peak_ewma<int>>, false, 30'000},
+    {"least_response_time", seeded<weir::least_response_time<int>>, false, 300},
+    {"slow_start", warmed, true, 30'000, true},
 };
 
 std::uint32_t equal(std::size_t, weir::generator&) { return 1; }
@@ -55,7 +69,7 @@ std::uint32_t random_weight(std::size_t, weir::generator& random) {
 struct model {
     using weight_of = std::uint32_t (*)(std::size_t, weir::generator&);
 
-    weir::registry<int> registry;
+    weir::registry<int, weir_test::manual_clock> registry;
     weir::generator random{11};
     weight_of weight;
     std::vector<weir::backend_id> ids;
@@ -138,7 +152,7 @@ constexpr const char* phase_names[] = {"at rest", "through membership changes", 
 std::string shares(const subject& s, std::size_t n, model::weight_of weight, phase when) {
     model m{n, weight};
     const any_selector<int> selector = s.make(m.registry);
-    const std::uint64_t picks = weir_test::repetitions(n <= 100 ? 12'000 : s.looks_at_all ? 1'500 : 30'000);
+    const std::uint64_t picks = weir_test::repetitions(n <= 100 ? 12'000 : s.of_many);
     const std::uint64_t every = picks / 30 + 1;
     std::vector<std::uint64_t> counts;
     std::vector<weir::backend_id> excluded;
@@ -182,7 +196,8 @@ void check(phase when) {
         const char* name;
         model::weight_of weight;
     };
-    for (const subject& s : subjects)
+    for (const subject& s : subjects) {
+        if (s.warms && (when == phase::members || when == phase::conditions)) continue;
         for (const pattern& p : {pattern{"equal", equal},
                                  {"1:2:3", one_two_three},
                                  {"1:1000", one_to_thousand},
@@ -192,6 +207,7 @@ void check(phase when) {
                             << phase_names[static_cast<int>(when)]);
                 CHECK(shares(s, n, p.weight, when) == "");
             }
+    }
 }
 
 }  // namespace

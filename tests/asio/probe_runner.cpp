@@ -244,7 +244,8 @@ TEST_CASE("on a strand it may be run by several threads, by a clock that runs") 
     asio::io_context listening;
     const loopback_server good{listening, says_page};
     const closed_door bad{listening};
-    std::thread answers{[&] { listening.run_for(30s); }};
+    constexpr auto limit = 60s;  // far more than it takes: a machine may be busy
+    std::thread answers{[&] { listening.run_for(2 * limit); }};
     for (int i = 0; i < 8; ++i) servers.add({std::to_string(i), i % 2 == 0 ? good.endpoint() : bad.endpoint()});
     active_checker checker{servers, {.interval = 20ms, .rise = 1, .fall = 1}};
     asio::thread_pool threads{3};
@@ -254,14 +255,26 @@ TEST_CASE("on a strand it may be run by several threads, by a clock that runs") 
     const auto decided = [&] {
         for (const auto& m : servers.members()) {
             const auto s = checker.status(m.id);
-            if (!s || s->passed + s->failed < 3) return false;
+            if (!s || (m.id.slot % 2 == 0 ? s->passed : s->failed) < 3) return false;
         }
         return true;
     };
-    while (!decided()) std::this_thread::yield();
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (!decided() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    CHECK(decided());
     asio::post(strand, [&] { runner.reset(); });
     threads.join();  // returns: nothing is left
-    for (const auto& m : servers.members()) CHECK(m.conditions.has(condition::failed_check) == (m.id.slot % 2 == 1));
+    for (const auto& m : servers.members()) {
+        const auto s = checker.status(m.id).value();
+        const bool out = m.conditions.has(condition::failed_check);
+        if (m.id.slot % 2 == 1) {
+            CHECK(s.passed == 0);
+            CHECK(out);
+        } else {  // a busy machine may be late for one deadline: that, and nothing else, takes a good one out
+            CHECK(s.failed == 0);
+            CHECK((!out || s.timed_out > 0));
+        }
+    }
     listening.stop();
     answers.join();
 }

@@ -23,8 +23,7 @@ std::string shares_after_updates(const subject& entry, std::uint64_t every) {
                                : p.registry.clear(bystander, weir::condition::draining);
         ++counts[p.index(selector.pick(entry.nth(i)).id())];
     }
-    return unfair(counts, weights{97, 2, 1},
-                  entry.is == kind::keyed ? ring_overdispersion(static_cast<double>(picks), 16'000) : 1);
+    return unfair(counts, weights{97, 2, 1}, entry.spread(picks, 100));
 }
 
 /// Leases on one backend, whatever the selector would choose.
@@ -175,10 +174,7 @@ TEST_CASE("pain 5, the last backend got nothing: neither the last, nor the newes
             }
             w[0] = 0;
             w.push_back(1);
-            const double spread = entry.overdispersion == nullptr
-                                      ? 1
-                                      : entry.overdispersion(static_cast<double>(picks), static_cast<double>(n + 2));
-            CHECK(unfair(counts, w, spread) == "");
+            CHECK(unfair(counts, w, entry.spread(picks, n + 2)) == "");
             CHECK(counts[n - 1] > 0);
             CHECK(counts[n] > 0);
         }

@@ -241,7 +241,8 @@ TEMPLATE_TEST_CASE("with one request in a hundred failing everywhere, fast backe
                 return answer{who < 5 ? 10ms : 1ms, random.below(100) == 0 ? outcome::failure : outcome::success};
             },
             [&](int who, nanoseconds) { slow += who < 5 ? 1 : 0; });
-        CHECK(slow < 50'000 / 3);
+        // Of two drawn both are slow in 2 of 9 cases; whoever looks at all need not take one at all.
+        CHECK(slow <= 50'000 * 2 / 9.0 + weir_test::five_sigma(50'000, 2 / 9.0));
     });
 }
 

@@ -24,17 +24,20 @@ any_selector<Backend> make(weir::registry_base<Backend>& r, std::optional<std::u
 
 template <class Entry>
 subject describe() {
-    subject s{.is = Entry::is, .any_weight = Entry::is != kind::dialect};
-    if constexpr (Entry::is == kind::keyed) {
+    subject s{.is = Entry::is, .exact = Entry::is != kind::dialect};
+    if constexpr (Entry::is == kind::keyed || Entry::is == kind::dialect) {
         s.history_free = Entry::history_free;
-        s.exact = Entry::exact;
         s.any_weight = Entry::any_weight;
         s.overdispersion = &Entry::overdispersion;
+    }
+    if constexpr (Entry::is == kind::keyed) s.exact = Entry::exact;
+    if constexpr (Entry::is == kind::dialect) {
+        s.ends_unsaid = Entry::ends_unsaid;
+        s.most = Entry::most;
     }
     if constexpr (requires { Entry::heeds_degraded; }) s.heeds_degraded = Entry::heeds_degraded;
     s.name = name_of<Entry>();
     s.make_string = &make<Entry, std::string>;
-    s.make_nameless = &make<Entry, nameless>;
     s.make_mortal = &make<Entry, mortal>;
     return s;
 }

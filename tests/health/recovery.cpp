@@ -33,6 +33,7 @@ struct traffic {
     weir::outlier_detector outliers{registry, {.success_rate_by_sigma = {}, .seed = 3}};
     std::deque<weir::lease<std::string>> open;
     std::uint64_t requests = 0;
+    std::size_t takes = 10;  ///< milliseconds, each request
     bool failing = true;
     weir::generator random{5};
 
@@ -49,7 +50,7 @@ struct traffic {
     /// A millisecond: how many of its requests the first backend got.
     std::uint64_t tick() {
         manual_clock::advance(1ms);
-        if (open.size() >= 10) {
+        if (open.size() >= takes) {
             const bool bad = failing && open.front().id() == ids[0];
             open.front().complete(bad ? outcome::failure : outcome::success);
             open.pop_front();
@@ -101,8 +102,10 @@ TEST_CASE("without slow start the full share returns with the trial's end: this 
     CHECK(static_cast<double>(t.run(1000)) > fair / 2);
 }
 
-TEST_CASE("a backend that still fails costs one request a trial, under slow start too") {
-    traffic<weir::slow_start<weir::round_robin_policy>> t;
+TEMPLATE_TEST_CASE("a backend that still fails costs one request a trial, under slow start too", "",
+                   weir::round_robin_policy, weir::slow_start<weir::round_robin_policy>) {
+    traffic<TestType> t;
+    t.takes = 50;  // five turns: all of them would be lost
     t.until(weir::outlier_phase::ejected);
     const auto failures = [&] { return t.registry.inspect(t.ids[0])->outcomes.failure; };
     const auto expected = failures() + t.registry.inspect(t.ids[0])->in_flight;  // those had begun before the ejection

@@ -1,5 +1,6 @@
 #include "laws.hpp"
 
+// Some of these start a std::thread, by which ThreadSanitizer's build finds this file.
 using namespace weir_test::law;
 
 TEST_CASE("law 6: a removed backend goes with its last lease, and idle threads keep nothing") {

@@ -1,5 +1,6 @@
 #include "laws.hpp"
 
+// Some of these start a std::thread, by which ThreadSanitizer's build finds this file.
 using namespace weir_test::law;
 
 TEST_CASE("law 2: never ineligible, excluded or full, and never nobody where somebody may be chosen") {

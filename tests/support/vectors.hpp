@@ -12,8 +12,11 @@
 // Reads tests/vectors/: known answers that other programs gave. Each file says which.
 namespace weir_test {
 
+/// The folder tests/vectors, with a slash at the end.
+std::string vectors_folder();
+
 inline std::vector<std::string> vector_lines(const std::string& file) {
-    std::ifstream in{std::string{WEIR_TEST_VECTORS} + '/' + file};
+    std::ifstream in{vectors_folder() + file};
     if (!in) throw std::runtime_error{"cannot read " + file};
     std::vector<std::string> lines;
     for (std::string line; std::getline(in, line);) lines.push_back(line);

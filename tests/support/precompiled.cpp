@@ -1,0 +1,1 @@
+// Its target holds the precompiled header; see precompiled.hpp.

@@ -1,0 +1,3 @@
+#include "vectors.hpp"
+
+std::string weir_test::vectors_folder() { return WEIR_TEST_VECTORS "/"; }

@@ -91,12 +91,11 @@ struct sticky {
     }
 
     template <class Accept>
-    [[nodiscard]] choice choose(const view& v, const table& t, state& s, const query& q, Accept accept) const noexcept {
-        if (const auto token = session_key::parse(q.options().session)) {
-            const std::uint32_t i = t.sessions->find(*token);
-            if (i != choice::nobody && (accept(i) || drains(v, i, q)))
+    [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view& v, const table& t, state& s, const query& q,
+                                                   Accept accept) const noexcept {
+        if (!q.options().session.empty())
+            if (const std::uint32_t i = keep(v, t, q, accept); i != choice::nobody)
                 return {.index = i, .reason = pick_reason::sticky};
-        }
         if (v.eligible().empty()) return {};
         return inner.choose(v, t.inner, s.inner, q, accept);
     }
@@ -107,6 +106,13 @@ struct sticky {
     static constexpr bool keeps_sessions = true;
 
 private:
+    /// Whose session it is, if that one may go on with it.
+    template <class Accept>
+    WEIR_NEVER_INLINE static std::uint32_t keep(const view& v, const table& t, const query& q, Accept accept) noexcept {
+        const auto token = session_key::parse(q.options().session);
+        const std::uint32_t i = token ? t.sessions->find(*token) : choice::nobody;
+        return i != choice::nobody && (accept(i) || drains(v, i, q)) ? i : choice::nobody;
+    }
     static bool drains(const view& v, std::uint32_t i, const query& q) noexcept {
         return v.conditions(i).has(condition::draining) && detail::accept_some{v, q.options().exclude}.for_session(i);
     }

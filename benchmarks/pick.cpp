@@ -1,4 +1,5 @@
-// What does a pick cost? Every selector against the floors of the same run, and against what people write today.
+// What does a pick cost? The selectors against the floors of the same run, and against what people write today. What keyed
+// tables cost besides, and those of other software, is in remap.cpp.
 
 #include "ratio_table.hpp"
 
@@ -68,8 +69,9 @@ void add(const std::string& row, const std::string& column, const std::function<
 /// One row: `operation(pool, counter)` for each size.
 template <class Thing, class Operation>
 void add_row(const std::string& row, const std::function<std::shared_ptr<Thing>(int)>& make, Operation operation,
-             int most_threads = 2) {
+             int most_threads = 2, int most = 10'000) {
     for (const int n : sizes) {
+        if (n > most) break;
         auto things = std::make_shared<shared_thing<Thing>>([make, n] { return make(n); });
         add(
             row, std::to_string(n),
@@ -203,6 +205,21 @@ void add_floors() {
     add("floor: fetch_add on a line of one's own", "-", [](benchmark::State& state) {
         alignas(64) std::atomic<std::uint64_t> own{0};
         for (auto _ : state) benchmark::DoNotOptimize(own.fetch_add(1, std::memory_order_relaxed));
+    });
+    // Back to back two threads take the line in bursts; with something to do in between they take it from each other.
+    const auto work = [](weir::generator& g) {
+        for (int i = 0; i < 50; ++i) benchmark::DoNotOptimize(g());
+    };
+    add("floor: work in between", "-", [work](benchmark::State& state) {
+        weir::generator g{1};
+        for (auto _ : state) work(g);
+    });
+    add("floor: shared fetch_add, and work in between", "-", [work](benchmark::State& state) {
+        weir::generator g{1};
+        for (auto _ : state) {
+            work(g);
+            benchmark::DoNotOptimize(shared.fetch_add(1, std::memory_order_relaxed));
+        }
     });
     weir::detail::prepare_process_domain();
     add("floor: read section alone", "-", [](benchmark::State& state) {
@@ -365,14 +382,40 @@ void add_selectors() {
     add_selector<weir::power_of_two<server>>("power_of_two", false, [](registry& r) { return weir::power_of_two{r}; });
     add_selector<weir::power_of_two<server>>(
         "power_of_two 1:2:3", true, [](registry& r) { return weir::power_of_two{r}; }, false);
+    add_selector<weir::choices<server, weir::in_flight, 3>>(
+        "three choices", false, [](registry& r) { return weir::choices<server, weir::in_flight, 3>{r}; });
     add_selector<weir::least_connections<server>>("least_connections", false,
                                                   [](registry& r) { return weir::least_connections{r}; });
+    add_selector<weir::least_connections<server>>("least_connections 1:2:3", true,
+                                                  [](registry& r) { return weir::least_connections{r}; });
+    add_selector<weir::nginx_least_conn<server>>("nginx_least_conn", false,
+                                                 [](registry& r) { return weir::nginx_least_conn{r}; });
+    add_selector<weir::haproxy_leastconn<server>>("haproxy_leastconn", false,
+                                                  [](registry& r) { return weir::haproxy_leastconn{r}; });
+    add_selector<weir::first<server>>("first", false, [](registry& r) { return weir::first{r}; });
+    add_selector<weir::choices<server, weir::reported_utilization>>(
+        "choices, reported_utilization", false, [](registry& r) {
+            const weir::choices selector{r, weir::reported_utilization{}};
+            const weir::load_reports reports{r};
+            for (const auto& m : r.members()) reports.report(m.id, {.utilization = 0.5, .qps = 100});
+            return selector;
+        });
     add_timed<weir::p2c_peak_ewma<server>>("p2c_peak_ewma", [](registry& r) { return weir::p2c_peak_ewma{r}; });
     add_timed<weir::choices<server, weir::ewma>>("choices, ewma",
                                                  [](registry& r) { return weir::choices{r, weir::ewma{}}; });
     add_selector<weir::least_response_time<server>>("least_response_time", false,
                                                     [](registry& r) { return weir::least_response_time{r}; });
     add_selector<weir::ring_hash<server>, true>("ring_hash", false, [](registry& r) { return weir::ring_hash{r}; });
+    // nginx's rule has room for a weight of 6,271 in all.
+    const auto by_address = [](int n) {
+        return std::make_shared<pool<weir::ip_hash<server>>>(n, false, [](auto& r) { return weir::ip_hash{r}; });
+    };
+    add_row<pool<weir::ip_hash<server>>>(
+        "ip_hash choose", by_address,
+        [](pool<weir::ip_hash<server>>& p, std::uint64_t key) {
+            p.selector.choose({.key = key}, [](server& s) { benchmark::DoNotOptimize(s.number); });
+        },
+        2, 1'000);
     add_selector<weir::maglev<server>, true>("maglev", false, [](registry& r) { return weir::maglev{r}; }, false);
     add_selector<weir::anchor<server>, true>("anchor", false, [](registry& r) { return weir::anchor{r}; }, false);
     using bounded = weir::bounded_load<weir::ring_hash_policy>;

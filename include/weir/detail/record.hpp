@@ -182,10 +182,10 @@ struct metric_cell {
 /// One backend for as long as the registry or a lease holds on to it, without its type.
 struct alignas(cache_line) record_base : retired {
     // Read only, once published.
-    std::uint64_t identity_hash = 0;
     std::string identity;  // empty: it has none
+    alignas(cache_line) std::uint64_t identity_hash = 0;
     domain* readers = nullptr;
-    // What every lease needs is on one line, from the two words that it writes on.
+    // What every lease needs is on one line, which begins with the two words that it writes: the last of `leases`.
     lease_word leases;
     std::atomic<metric_cell*> metrics{nullptr};
     backend_id id;

@@ -229,7 +229,7 @@ TEST_CASE("any order of destruction is safe: of subscription, registry, selector
         int told = 0;
         auto r = std::make_unique<weir::registry<int>>();
         r->add(1, {.max_in_flight = 1});
-        std::optional<weir::random<int>> balancer{*r};
+        auto balancer = std::make_unique<weir::random<int>>(*r);
         std::optional<weir::subscription> watching{r->on_capacity([&] { ++told; })};
         auto held = balancer->pick();
         CHECK_FALSE(balancer->pick());

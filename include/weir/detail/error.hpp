@@ -32,5 +32,9 @@ namespace weir::inline WEIR_ABI::detail {
     std::abort();
 #endif
 }
+/// Puts the two together out of the caller's line.
+[[noreturn]] WEIR_NEVER_INLINE inline void misuse(const char* who, const char* what) {
+    misuse(std::string{who} + what);
+}
 
 }  // namespace weir::inline WEIR_ABI::detail

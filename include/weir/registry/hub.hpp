@@ -37,7 +37,7 @@ public:
     public:
         explicit writer_lock(hub& h, const char* what) : hub_{h} {
             if (h.writer_.load(std::memory_order_relaxed) == std::this_thread::get_id())
-                misuse(std::string{what} +
+                misuse(what,
                        " inside a registry's update waits for itself; use the verbs of the change that it is given");
             h.mutex_.lock();
             h.writer_.store(std::this_thread::get_id(), std::memory_order_relaxed);

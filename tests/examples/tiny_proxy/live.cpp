@@ -1010,10 +1010,10 @@ TEST_CASE("a wrong command line is one line that names the value and what is acc
              {{"--backend", b, "--outlier", "consecutive=0"}, {"consecutive_failures of 0", "at least 1"}},
              {{"--backend", b, "--outlier", "share=1.5"}, {"1.5", "0 to 1"}},
              {{"--backend", b, "--outlier", "base=10,max=5"}, {"max_ejection_time", "base_ejection_time"}},
-             {{"--backend", b, "--retries", "-1"}, {"-1", "0 to 7"}},
-             {{"--backend", b, "--retries", "8"}, {"8", "0 to 7"}},
+             {{"--backend", b, "--retries", "-1"}, {"-1", "not in range", "7"}},
+             {{"--backend", b, "--retries", "8"}, {"8", "not in range", "7"}},
              {{"--backend", b, "--sticky", "a b"}, {"a b", "a cookie's name"}},
-             {{"--backend", b, "--panic", "101"}, {"101", "0 to 100"}},
+             {{"--backend", b, "--panic", "101"}, {"101", "not in range", "100"}},
              {{"--backend", b, "--frobnicate"}, {"--frobnicate", "--help"}},
          }) {
         auto all = arguments;

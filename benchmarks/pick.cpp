@@ -1,6 +1,7 @@
 // What does a pick cost? The selectors against the floors of the same run, and against what people write today. What keyed
 // tables cost besides, and those of other software, is in remap.cpp.
 
+#include "cycle_clock.hpp"
 #include "ratio_table.hpp"
 
 #include <weir/weir.hpp>
@@ -14,6 +15,7 @@
 #include <random>
 #include <shared_mutex>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -26,10 +28,13 @@ struct server {
 constexpr int sizes[] = {10, 100, 1'000, 10'000};
 std::vector<std::string> rows;
 
+template <class Selector, class Clock = std::chrono::steady_clock>
+using maker = std::type_identity_t<std::function<Selector(weir::registry<server, Clock>&)>>;
+
 /// A registry of n servers and a selector over it.
-template <class Selector>
+template <class Selector, class Clock = std::chrono::steady_clock>
 struct pool {
-    explicit pool(int n, bool weighted, const std::function<Selector(weir::registry<server>&)>& make)
+    explicit pool(int n, bool weighted, const maker<Selector, Clock>& make)
         : selector{(fill(n, weighted), make(servers))} {}
     void fill(int n, bool weighted) {
         servers.update([&](auto& change) {
@@ -37,7 +42,7 @@ struct pool {
                 change.add({static_cast<std::uint64_t>(i)}, {.weight = weighted ? 1 + i % 3 : 1});
         });
     }
-    weir::registry<server> servers;
+    weir::registry<server, Clock> servers;
     Selector selector;
 };
 
@@ -86,31 +91,31 @@ void add_row(const std::string& row, const std::function<std::shared_ptr<Thing>(
 }
 
 /// Inlined, as a pick is where it is written.
-template <bool Keyed, class Selector>
-WEIR_ALWAYS_INLINE auto pick_from(pool<Selector>& p, [[maybe_unused]] std::uint64_t key) {
+template <bool Keyed, class Pool>
+WEIR_ALWAYS_INLINE auto pick_from(Pool& p, [[maybe_unused]] std::uint64_t key) {
     if constexpr (Keyed)
         return p.selector.pick({.key = key});
     else
         return p.selector.pick();
 }
 
-template <class Selector, bool Keyed = false>
-void add_selector(const std::string& name, bool weighted, const std::function<Selector(weir::registry<server>&)>& make,
-                  bool leases = true) {
-    const auto pools = [=](int n) { return std::make_shared<pool<Selector>>(n, weighted, make); };
+template <class Selector, bool Keyed = false, class Clock = std::chrono::steady_clock>
+void add_selector(const std::string& name, bool weighted, const maker<Selector, Clock>& make, bool leases = true) {
+    using pool_type = pool<Selector, Clock>;
+    const auto pools = [=](int n) { return std::make_shared<pool_type>(n, weighted, make); };
     const auto look = [](server& s) { benchmark::DoNotOptimize(s.number); };
-    add_row<pool<Selector>>(name + " choose", pools, [look](pool<Selector>& p, std::uint64_t key) {
+    add_row<pool_type>(name + " choose", pools, [look](pool_type& p, std::uint64_t key) {
         if constexpr (Keyed)
             p.selector.choose({.key = key}, look);
         else
             p.selector.choose(look);
     });
     if (!leases) return;
-    add_row<pool<Selector>>(name + " lease", pools, [look](pool<Selector>& p, std::uint64_t key) {
+    add_row<pool_type>(name + " lease", pools, [look](pool_type& p, std::uint64_t key) {
         const auto lease = pick_from<Keyed>(p, key);
         look(*lease);
     });
-    add_row<pool<Selector>>(name + " lease, success", pools, [look](pool<Selector>& p, std::uint64_t key) {
+    add_row<pool_type>(name + " lease, success", pools, [look](pool_type& p, std::uint64_t key) {
         auto lease = pick_from<Keyed>(p, key);
         look(*lease);
         lease.complete(weir::outcome::success);
@@ -119,24 +124,25 @@ void add_selector(const std::string& name, bool weighted, const std::function<Se
 
 /// A selector by latencies, also as an event loop uses it: the loop has read the clock, here once in 16 picks, and tells
 /// the pick; one that has measured by its own clock tells the latency, too, and then nobody else reads one.
-template <class Selector>
-void add_timed(const std::string& name, const std::function<Selector(weir::registry<server>&)>& make) {
-    add_selector<Selector>(name, false, make);
-    const auto pools = [=](int n) { return std::make_shared<pool<Selector>>(n, false, make); };
+template <class Selector, class Clock = std::chrono::steady_clock>
+void add_timed(const std::string& name, const maker<Selector, Clock>& make) {
+    add_selector<Selector, false, Clock>(name, false, make);
+    using pool_type = pool<Selector, Clock>;
+    const auto pools = [=](int n) { return std::make_shared<pool_type>(n, false, make); };
     const auto time = [](std::uint64_t count) {
         thread_local std::chrono::nanoseconds now{};
-        if (count % 16 == 1) now = std::chrono::steady_clock::now().time_since_epoch();
+        if (count % 16 == 1) now = Clock::now().time_since_epoch();
         return now;
     };
-    add_row<pool<Selector>>(name + " choose, told the time", pools, [time](pool<Selector>& p, std::uint64_t count) {
+    add_row<pool_type>(name + " choose, told the time", pools, [time](pool_type& p, std::uint64_t count) {
         p.selector.choose({.now = time(count)}, [](server& s) { benchmark::DoNotOptimize(s.number); });
     });
-    add_row<pool<Selector>>(name + " lease, success, told", pools, [time](pool<Selector>& p, std::uint64_t count) {
+    add_row<pool_type>(name + " lease, success, told", pools, [time](pool_type& p, std::uint64_t count) {
         auto lease = p.selector.pick({.now = time(count)});
         benchmark::DoNotOptimize(lease->number);
         lease.complete(weir::outcome::success);
     });
-    add_row<pool<Selector>>(name + " lease, success, told both", pools, [time](pool<Selector>& p, std::uint64_t count) {
+    add_row<pool_type>(name + " lease, success, told both", pools, [time](pool_type& p, std::uint64_t count) {
         auto lease = p.selector.pick({.now = time(count)});
         benchmark::DoNotOptimize(lease->number);
         lease.complete(weir::outcome::success, std::chrono::nanoseconds{60});
@@ -238,6 +244,11 @@ void add_floors() {
     add("floor: steady_clock", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::DoNotOptimize(std::chrono::steady_clock::now());
     });
+#ifdef WEIR_HAS_CYCLE_CLOCK
+    add("floor: cycle counter", "-", [](benchmark::State& state) {
+        for (auto _ : state) benchmark::DoNotOptimize(cycle_clock::now());
+    });
+#endif
     add("floor: empty loop", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::ClobberMemory();
     });
@@ -401,6 +412,10 @@ void add_selectors() {
             return selector;
         });
     add_timed<weir::p2c_peak_ewma<server>>("p2c_peak_ewma", [](registry& r) { return weir::p2c_peak_ewma{r}; });
+#ifdef WEIR_HAS_CYCLE_CLOCK
+    add_timed<weir::p2c_peak_ewma<server>, cycle_clock>("p2c_peak_ewma, cycle counter",
+                                                        [](auto& r) { return weir::p2c_peak_ewma{r}; });
+#endif
     add_timed<weir::choices<server, weir::ewma>>("choices, ewma",
                                                  [](registry& r) { return weir::choices{r, weir::ewma{}}; });
     add_selector<weir::least_response_time<server>>("least_response_time", false,

@@ -9,10 +9,12 @@
 #include <weir/select/ketama.hpp>
 #endif
 
+#include <array>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 namespace examples {
 
@@ -32,66 +34,68 @@ picker<Backend> bind(weir::registry_base<Backend>& backends, const weir::selecto
     return sessions == nullptr ? pick_by(Policy{}) : pick_by(weir::sticky(Policy{}, *sessions));
 }
 
-template <class Backend>
+/// One line of the table. Without code: what a selector costs to compile is paid by those who make it.
+template <class Policy>
 struct named_balancer {
     std::string_view name;
-    picker<Backend> (*make)(weir::registry_base<Backend>&, const weir::selector_options&, const weir::session_key*);
     bool by_address = false;  ///< an address is the only text that it hashes
 };
 
-template <class Backend>
-inline constexpr named_balancer<Backend> balancers[] = {
-    {"round_robin", bind<Backend, weir::round_robin_policy>},
-    {"round_robin_per_thread", bind<Backend, weir::rotation_policy<weir::per_thread_cursor>>},
-    {"random", bind<Backend, weir::random_policy>},
-    {"first", bind<Backend, weir::first_policy>},
-    {"least_connections", bind<Backend, weir::least_load_policy<weir::in_flight>>},
-    {"weighted_least_connections", bind<Backend, weir::least_load_policy<weir::in_flight>>},
-    {"nginx_least_conn", bind<Backend, weir::nginx_least_conn_policy>},
-    {"haproxy_leastconn", bind<Backend, weir::haproxy_leastconn_policy>},
-    {"least_response_time", bind<Backend, weir::least_load_policy<weir::ewma>>},
-    {"power_of_two", bind<Backend, weir::choices_policy<weir::in_flight, 2>>},
-    {"three_choices", bind<Backend, weir::choices_policy<weir::in_flight, 3>>},
-    {"p2c_peak_ewma", bind<Backend, weir::choices_policy<weir::peak_ewma, 2>>},
-    {"peak_ewma", bind<Backend, weir::choices_policy<weir::peak_ewma, 2>>},
-    {"ewma", bind<Backend, weir::choices_policy<weir::ewma, 2>>},
-    {"slow_start_round_robin", bind<Backend, weir::slow_start<weir::round_robin_policy>>},
-    {"priority_round_robin", bind<Backend, weir::priority<weir::round_robin_policy>>},
-    {"ring_hash", bind<Backend, weir::ring_hash_policy>},
-    {"ip_hash", bind<Backend, weir::ip_hash_policy>, true},
-    {"bounded_ring_hash", bind<Backend, weir::bounded_load<weir::ring_hash_policy>>},
-    {"maglev", bind<Backend, weir::maglev_policy>},
-    {"bounded_maglev", bind<Backend, weir::bounded_load<weir::maglev_policy>>},
-    {"rendezvous", bind<Backend, weir::rendezvous_policy>},
-    {"multi_probe", bind<Backend, weir::multi_probe_policy>},
-    {"jump", bind<Backend, weir::jump_policy>},
-    {"anchor", bind<Backend, weir::anchor_policy>},
-    {"memento", bind<Backend, weir::memento_policy>},
-    {"nginx_hash", bind<Backend, weir::nginx_hash_policy>},
-    {"nginx_consistent_hash", bind<Backend, weir::nginx_consistent_hash_policy>},
-    {"haproxy_hash", bind<Backend, weir::haproxy_hash_policy>},
-    {"haproxy_map", bind<Backend, weir::haproxy_map_policy>},
-    {"envoy_ring_hash", bind<Backend, weir::envoy_ring_hash_policy>},
-    {"grpc_ring_hash", bind<Backend, weir::grpc_ring_hash_policy>},
-    {"envoy_maglev", bind<Backend, weir::envoy_maglev_policy>},
-    {"katran_maglev", bind<Backend, weir::katran_maglev_policy>},
+inline constexpr std::tuple balancers{
+    named_balancer<weir::round_robin_policy>{"round_robin"},
+    named_balancer<weir::rotation_policy<weir::per_thread_cursor>>{"round_robin_per_thread"},
+    named_balancer<weir::random_policy>{"random"},
+    named_balancer<weir::first_policy>{"first"},
+    named_balancer<weir::least_load_policy<weir::in_flight>>{"least_connections"},
+    named_balancer<weir::least_load_policy<weir::in_flight>>{"weighted_least_connections"},
+    named_balancer<weir::nginx_least_conn_policy>{"nginx_least_conn"},
+    named_balancer<weir::haproxy_leastconn_policy>{"haproxy_leastconn"},
+    named_balancer<weir::least_load_policy<weir::ewma>>{"least_response_time"},
+    named_balancer<weir::choices_policy<weir::in_flight, 2>>{"power_of_two"},
+    named_balancer<weir::choices_policy<weir::in_flight, 3>>{"three_choices"},
+    named_balancer<weir::choices_policy<weir::peak_ewma, 2>>{"p2c_peak_ewma"},
+    named_balancer<weir::choices_policy<weir::peak_ewma, 2>>{"peak_ewma"},
+    named_balancer<weir::choices_policy<weir::ewma, 2>>{"ewma"},
+    named_balancer<weir::slow_start<weir::round_robin_policy>>{"slow_start_round_robin"},
+    named_balancer<weir::priority<weir::round_robin_policy>>{"priority_round_robin"},
+    named_balancer<weir::ring_hash_policy>{"ring_hash"},
+    named_balancer<weir::ip_hash_policy>{"ip_hash", true},
+    named_balancer<weir::bounded_load<weir::ring_hash_policy>>{"bounded_ring_hash"},
+    named_balancer<weir::maglev_policy>{"maglev"},
+    named_balancer<weir::bounded_load<weir::maglev_policy>>{"bounded_maglev"},
+    named_balancer<weir::rendezvous_policy>{"rendezvous"},
+    named_balancer<weir::multi_probe_policy>{"multi_probe"},
+    named_balancer<weir::jump_policy>{"jump"},
+    named_balancer<weir::anchor_policy>{"anchor"},
+    named_balancer<weir::memento_policy>{"memento"},
+    named_balancer<weir::nginx_hash_policy>{"nginx_hash"},
+    named_balancer<weir::nginx_consistent_hash_policy>{"nginx_consistent_hash"},
+    named_balancer<weir::haproxy_hash_policy>{"haproxy_hash"},
+    named_balancer<weir::haproxy_map_policy>{"haproxy_map"},
+    named_balancer<weir::envoy_ring_hash_policy>{"envoy_ring_hash"},
+    named_balancer<weir::grpc_ring_hash_policy>{"grpc_ring_hash"},
+    named_balancer<weir::envoy_maglev_policy>{"envoy_maglev"},
+    named_balancer<weir::katran_maglev_policy>{"katran_maglev"},
 #ifdef EXAMPLES_WITH_MD5
-    {"ketama", bind<Backend, weir::ketama_policy>},
+    named_balancer<weir::ketama_policy>{"ketama"},
 #endif
 };
 
-/// All names, for messages.
-inline std::string balancer_names() {
+/// Their names, in the table's order.
+inline constexpr auto balancer_names = std::apply([](const auto&... one) { return std::array{one.name...}; },
+                                                  balancers);
+
+inline std::string all_balancer_names() {
     std::string all;
-    for (const auto& one : balancers<int>) all.append(all.empty() ? "" : ", ").append(one.name);
+    for (const std::string_view name : balancer_names) all.append(all.empty() ? "" : ", ").append(name);
     return all;
 }
 
 /// What keys are made of: what the user chose of `header:NAME`, `ip` and `path`; if nothing, what suits the selector.
 /// Throws std::invalid_argument, in words, where the selector would take no such key.
 inline std::string key_for(std::string_view balance, const std::string& chosen) {
-    bool by_address = false;
-    for (const auto& one : balancers<int>) by_address |= one.by_address && one.name == balance;
+    const bool by_address = std::apply(
+        [&](const auto&... one) { return ((one.by_address && one.name == balance) || ...); }, balancers);
     if (by_address && !chosen.empty() && chosen != "ip")
         throw std::invalid_argument("'" + chosen + "': expected ip, the one key that " + std::string(balance) +
                                     " hashes");
@@ -102,9 +106,14 @@ inline std::string key_for(std::string_view balance, const std::string& chosen) 
 template <class Backend>
 picker<Backend> balancer(std::string_view name, weir::registry_base<Backend>& backends,
                          const weir::selector_options& options = {}, const weir::session_key* sessions = nullptr) {
-    for (const auto& one : balancers<Backend>)
-        if (one.name == name) return one.make(backends, options, sessions);
-    throw std::invalid_argument("'" + std::string(name) + "': expected one of " + balancer_names());
+    picker<Backend> made;
+    const auto make = [&]<class Policy>(const named_balancer<Policy>&) {
+        made = bind<Backend, Policy>(backends, options, sessions);
+        return true;
+    };
+    if (!std::apply([&](const auto&... one) { return ((one.name == name && make(one)) || ...); }, balancers))
+        throw std::invalid_argument("'" + std::string(name) + "': expected one of " + all_balancer_names());
+    return made;
 }
 
 }  // namespace examples

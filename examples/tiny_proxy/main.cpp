@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
     const CLI::Range time(1, 86'400'000);
     app.add_option("--listen", set.listen, "HOST:PORT to serve; port 0 takes a free one");
     app.add_option("--backend", set.backends, "HOST:PORT[,weight=N], once for each backend");
-    app.add_option("--balance", set.balance, "the selector: " + examples::balancer_names());
+    app.add_option("--balance", set.balance, "the selector: " + examples::all_balancer_names());
     app.add_option("--key", set.key, "what to hash: header:NAME, ip or path (the default, but for ip_hash)")
         ->check(examples::accepts(is_key, "header:NAME, ip or path"));
     set.health.add_to(app);

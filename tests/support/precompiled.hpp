@@ -1,7 +1,7 @@
 #pragma once
 
-// What nearly every test includes, parsed once a build. Nothing of weir is in here, and no file may count on it: the
-// preset asan compiles the tests without it, and the house's tests each header alone.
+// What nearly every test includes, parsed once a build. Nothing of weir is in here: the house's tests compile each header
+// alone.
 
 #include "../catch.hpp"
 

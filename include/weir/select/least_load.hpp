@@ -2,6 +2,7 @@
 
 #include "../load/in_flight.hpp"
 #include "../load/load_index.hpp"
+#include "../random.hpp"
 #include "../selector.hpp"
 
 #include <algorithm>
@@ -79,23 +80,20 @@ private:
 
     static constexpr std::size_t few = load_index::smallest_pool;
 
-    /// The loads are read once, and compared without branches, which nobody can predict.
+    /// One number for each, of its load, a random number that decides among equals, and its rank: the least is found
+    /// without a branch on loads, which nobody can predict.
     template <class Accept>
     static choice scan_few(const view& v, const query& q, Accept accept) noexcept {
-        constexpr std::uint32_t never = ~std::uint32_t{0};
+        static_assert(few <= 32 && detail::lease_word::most_in_flight < 1u << 24);
         const auto eligible = v.eligible();
-        std::uint32_t loads[few];
-        std::uint32_t least = never, ties = 0;
-        for (std::size_t k = 0; k < eligible.size(); ++k) {
-            loads[k] = accept(eligible[k]) ? v.in_flight(eligible[k]) : never;
-            least = (std::min)(least, loads[k]);
+        generator tie_breaks{q.random()};
+        std::uint64_t least = ~std::uint64_t{0};
+        for (std::size_t rank = 0; rank < eligible.size(); ++rank) {
+            const std::uint64_t load = v.in_flight(eligible[rank]);
+            const std::uint64_t mine = load << 40 | (tie_breaks() >> 24 & ~std::uint64_t{31}) | rank;
+            if (accept(eligible[rank])) least = (std::min)(least, mine);
         }
-        if (least == never) return {};
-        for (std::size_t k = 0; k < eligible.size(); ++k) ties += loads[k] == least ? 1 : 0;
-        std::uint64_t before = ties == 1 ? 0 : q.random_below(ties);
-        std::size_t chosen = 0;
-        while (loads[chosen] != least || before-- > 0) ++chosen;
-        return {.index = eligible[chosen]};
+        return {.index = least == ~std::uint64_t{0} ? choice::nobody : eligible[least % 32]};
     }
 
     template <class Accept>

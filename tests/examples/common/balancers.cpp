@@ -10,10 +10,10 @@ TEST_CASE("every name makes its own selector, which picks") {
     weir::registry<std::string> servers;
     for (const std::string name : {"a", "b", "c"}) servers.add(name);
     std::set<std::string_view> names;
-    for (const auto& one : examples::balancers<std::string>) {
-        CAPTURE(one.name);
-        CHECK(names.insert(one.name).second);
-        const auto pick = examples::balancer<std::string>(one.name, servers);
+    for (const std::string_view name : examples::balancer_names) {
+        CAPTURE(name);
+        CHECK(names.insert(name).second);
+        const auto pick = examples::balancer<std::string>(name, servers);
         for (std::uint64_t key = 0; key < 100; ++key) {
             auto lease = pick({.key = key});
             REQUIRE(lease);
@@ -31,12 +31,11 @@ TEST_CASE("an unknown name is refused with all that are known") {
         text = wrong.what();
     }
     CHECK(text.find("'best'") != text.npos);
-    for (const auto& one : examples::balancers<std::string>) CHECK(text.find(one.name) != text.npos);
+    for (const std::string_view name : examples::balancer_names) CHECK(text.find(name) != text.npos);
 }
 
 TEST_CASE("selectors of the library go by their own names") {
-    std::set<std::string_view> names;
-    for (const auto& one : examples::balancers<int>) names.insert(one.name);
+    const std::set<std::string_view> names(examples::balancer_names.begin(), examples::balancer_names.end());
     for (const auto* name : {"p2c_peak_ewma", "weighted_least_connections", "least_connections", "ring_hash"})
         CHECK(names.contains(name));
 }
@@ -50,9 +49,9 @@ TEST_CASE("keys are what the user chose, or what the selector hashes") {
 }
 
 TEST_CASE("a seed makes a selector's draws repeatable") {
-    weir::registry<int> servers;
-    for (int i = 0; i < 10; ++i) servers.add(i);
-    const auto first = examples::balancer<int>("random", servers, {.seed = 1});
-    const auto second = examples::balancer<int>("random", servers, {.seed = 1});
+    weir::registry<std::string> servers;
+    for (int i = 0; i < 10; ++i) servers.add(std::to_string(i));
+    const auto first = examples::balancer<std::string>("random", servers, {.seed = 1});
+    const auto second = examples::balancer<std::string>("random", servers, {.seed = 1});
     for (int i = 0; i < 100; ++i) CHECK(*first({}) == *second({}));
 }

@@ -1,7 +1,7 @@
 // What does a pick cost? The selectors against the floors of the same run, and against what people write today. What keyed
 // tables cost besides, and those of other software, is in remap.cpp.
 
-#include "cycle_clock.hpp"
+#include "../examples/common/cycle_clock.hpp"
 #include "ratio_table.hpp"
 
 #include <weir/weir.hpp>
@@ -19,6 +19,8 @@
 #include <vector>
 
 namespace {
+
+using examples::cycle_clock;
 
 struct server {
     std::uint64_t number;
@@ -244,11 +246,9 @@ void add_floors() {
     add("floor: steady_clock", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::DoNotOptimize(std::chrono::steady_clock::now());
     });
-#ifdef WEIR_HAS_CYCLE_CLOCK
     add("floor: cycle counter", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::DoNotOptimize(cycle_clock::now());
     });
-#endif
     add("floor: empty loop", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::ClobberMemory();
     });
@@ -412,10 +412,8 @@ void add_selectors() {
             return selector;
         });
     add_timed<weir::p2c_peak_ewma<server>>("p2c_peak_ewma", [](registry& r) { return weir::p2c_peak_ewma{r}; });
-#ifdef WEIR_HAS_CYCLE_CLOCK
     add_timed<weir::p2c_peak_ewma<server>, cycle_clock>("p2c_peak_ewma, cycle counter",
                                                         [](auto& r) { return weir::p2c_peak_ewma{r}; });
-#endif
     add_timed<weir::choices<server, weir::ewma>>("choices, ewma",
                                                  [](registry& r) { return weir::choices{r, weir::ewma{}}; });
     add_selector<weir::least_response_time<server>>("least_response_time", false,

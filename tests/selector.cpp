@@ -5,6 +5,8 @@
 
 #include <weir/weir.hpp>
 
+#include <vector>
+
 namespace {
 
 using servers = weir::registry<weir_test::server>;
@@ -37,6 +39,24 @@ struct of_one : weir::random_policy {
                         Accept accept) const noexcept {
         weir::choice c = weir::random_policy::choose(v, t, s, q, accept);
         c.bound = 1;
+        return c;
+    }
+};
+
+/// Finds a place, which somebody else takes before it can be reserved, `times` times in a row.
+struct outrun : weir::random_policy {
+    const weir::random<int>* other;
+    std::vector<weir::lease<int>>* taken;
+    std::size_t times;
+    outrun(const weir::random<int>& o, std::vector<weir::lease<int>>& t, std::size_t n)
+        : other{&o}, taken{&t}, times{n} {}
+
+    template <class Accept>
+    weir::choice choose(const weir::view& v, const table& t, state& s, const weir::query& q,
+                        Accept accept) const noexcept {
+        weir::choice c = weir::random_policy::choose(v, t, s, q, accept);
+        c.bound = v.in_flight(c.index) + 1;
+        if (taken->size() < times) taken->push_back(other->pick());
         return c;
     }
 };
@@ -101,6 +121,22 @@ TEST_CASE("a pick that finds the place taken counts for its answer alone") {
     const weir::selector_counts counts = balancer.counts();
     CHECK(counts[weir::pick_reason::chosen] == 1);
     CHECK(counts[weir::pick_error::overloaded] == 10);
+}
+
+TEST_CASE("a pick that loses its place to others many times in a row gets one, and one that always loses ends") {
+    weir::registry<int> r;
+    r.add(1);
+    const weir::random other{r};
+    std::vector<weir::lease<int>> taken;
+    taken.reserve(1000);
+    {
+        const weir::basic_selector balancer{r, outrun{other, taken, 40}};
+        CHECK(balancer.pick());
+        CHECK(taken.size() == 40);
+    }
+    const weir::basic_selector balancer{r, outrun{other, taken, 1000}};
+    CHECK(balancer.pick().error() == weir::pick_error::overloaded);
+    CHECK(taken.size() < 200);
 }
 
 TEST_CASE("a selector may be made before, between and after the backends, and dropped at any time") {

@@ -206,11 +206,12 @@ private:
         return c.reason == pick_reason::sticky && accept.for_session(c.index);
     }
 
-    /// Chooses and reserves, a bounded number of times; null if nobody is left, or all are taken again and again.
+    /// Chooses and reserves, a bounded number of times; null if nobody is left, or all are taken again and again. Each time
+    /// somebody else was faster, which two threads in step may be for each other by the toss of a coin: 64 tosses.
     WEIR_NEVER_INLINE record_base* pick_again(const published_base& p, const pick_options& options,
                                               std::chrono::nanoseconds now, std::uint32_t stripe,
                                               pick_reason& reason) noexcept {
-        for (int tries = 0; tries < 8; ++tries) {
+        for (int tries = 0; tries < 64; ++tries) {
             const choice c = decide_among(p, options, now, stripe);
             if (c.is_refused()) continue;
             if (!c) return nullptr;

@@ -1,7 +1,7 @@
 #pragma once
 
-// What nearly every test includes, parsed once a build. Nothing of weir is in here: the house's tests compile each header
-// alone.
+// What nearly every test includes, parsed once a build. Nothing of weir is in here: the target
+// weir_self_contained compiles each header alone.
 
 #include "../catch.hpp"
 

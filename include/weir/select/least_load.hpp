@@ -90,7 +90,8 @@ private:
         std::uint64_t least = ~std::uint64_t{0};
         for (std::size_t rank = 0; rank < eligible.size(); ++rank) {
             const std::uint64_t load = v.in_flight(eligible[rank]);
-            const std::uint64_t mine = load << 40 | (tie_breaks() >> 24 & ~std::uint64_t{31}) | rank;
+            const std::uint64_t tie_break = (tie_breaks() >> 24) & ~std::uint64_t{31};
+            const std::uint64_t mine = (load << 40) | tie_break | rank;
             if (accept(eligible[rank])) least = (std::min)(least, mine);
         }
         return {.index = least == ~std::uint64_t{0} ? choice::nobody : eligible[least % 32]};

@@ -164,3 +164,22 @@ TEST_CASE("a selector may be dropped inside its own choose") {
     }) == weir::pick_error::none);
     CHECK(weir::random{r}.pick());
 }
+
+TEST_CASE("a backend has at most 2^20 leases, and beyond that a pick goes elsewhere or fails as overloaded") {
+    constexpr std::size_t most = 1 << 20;
+    weir::registry<int> servers;
+    servers.add(7);
+    weir::random balancer{servers};
+    std::vector<weir::lease<int>> leases(most);
+    for (auto& one : leases) one = balancer.pick();
+    REQUIRE(servers.members().front().in_flight == most);
+    CHECK(balancer.pick().error() == weir::pick_error::overloaded);
+    CHECK(servers.members().front().in_flight == most);
+    leases.front() = {};
+    CHECK(balancer.pick().error() == weir::pick_error::none);
+    leases.front() = balancer.pick();
+    servers.add(8);
+    CHECK(*balancer.pick() == 8);
+    leases.clear();
+    CHECK(servers.members().front().outcomes.cancelled == most + 2);
+}

@@ -79,12 +79,14 @@ public:
 
     void on_end(pool& p, state& s, outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
                 std::chrono::nanoseconds started) const noexcept {
-        s.age.end(started);
         const double sample = static_cast<double>(latency.count());
-        if (how != outcome::success) [[unlikely]]
-            return observe_failure(p, s, how, sample, now);
-        if (s.failures.load(std::memory_order_relaxed) != 0) s.failures.store(0, std::memory_order_relaxed);
-        if (sample >= 0) observe(p, s, sample, sample, now);
+        if (how != outcome::success) [[unlikely]] {
+            observe_failure(p, s, how, sample, now);
+        } else {
+            if (s.failures.load(std::memory_order_relaxed) != 0) s.failures.store(0, std::memory_order_relaxed);
+            if (sample >= 0) observe(p, s, sample, sample, now);
+        }
+        s.age.end(started);  // last: a locked addition, behind which all else would wait
     }
 
     [[nodiscard]] WEIR_ALWAYS_INLINE double score(const pool& p, const state& s,

@@ -38,9 +38,10 @@ struct peak_estimate {
     WEIR_ALWAYS_INLINE static double expected(const state& s, double idle, Median median) noexcept {
         const double estimate = s.load(std::memory_order_relaxed);
         // A fresh estimate has not moved by a thousandth yet: a busy pool is spared a division and the pool's line.
-        if (idle < 1e-3 && estimate != 0) return estimate;
+        if (idle < 1e-3 && estimate > 0) [[likely]]
+            return estimate;
         const double goal = median();
-        return estimate == 0 ? goal : goal + (estimate - goal) / quick_exp(idle);
+        return estimate <= 0 ? goal : goal + (estimate - goal) / quick_exp(idle);
     }
 
     WEIR_ALWAYS_INLINE static bool observe(state& s, double idle, double sample) noexcept {

@@ -166,7 +166,7 @@ TEST_CASE("a lease says who, why and why not; the reason stays after completion"
     CHECK(f.pick_from.pick().error() == weir::pick_error::empty);
 }
 
-TEST_CASE("a lease may change the backend, and may end on another thread") {
+TEST_CASE("a lease may change the backend, and may end on another thread", "[threads]") {
     fixture f;
     auto one = f.pick_from.pick();
     *one += "!";

@@ -504,7 +504,7 @@ TEST_CASE("each observer is told, and one that goes leaves the others") {
     CHECK(second == 1);
 }
 
-TEST_CASE("events of many threads come in the order of publication, one at a time") {
+TEST_CASE("events of many threads come in the order of publication, one at a time", "[threads]") {
     weir::registry<int> r;
     std::atomic<int> inside{0};
     int together = 0, events = 0, backwards = 0;

@@ -42,7 +42,7 @@ constexpr std::uint64_t pool_size = 100;
 
 }  // namespace
 
-TEST_CASE("picks by two threads survive updates as fast as they come") {
+TEST_CASE("picks by two threads survive updates as fast as they come", "[threads]") {
     mortal::alive = 0;
     {
         weir::registry<mortal> backends;
@@ -134,7 +134,7 @@ TEST_CASE("picks by two threads survive updates as fast as they come") {
     CHECK(mortal::alive == 0);
 }
 
-TEST_CASE("leases end on other threads while their backends are removed") {
+TEST_CASE("leases end on other threads while their backends are removed", "[threads]") {
     mortal::alive = 0;
     {
         weir::registry<mortal> backends;

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <thread>
 
-TEST_CASE("shared objects that hide their symbols read a registry safely from both") {
+TEST_CASE("shared objects that hide their symbols read a registry safely from both", "[threads]") {
     CHECK(left_domain() != right_domain());  // else this test tests nothing
     shared_registry* const servers = left_make();
     left_replace_all(servers, 0);

@@ -175,7 +175,8 @@ TEST_CASE("the bound counts leases of every selector, older ones too") {
     CHECK(bounded.pick({.key = key}).id() == ids[0]);
 }
 
-TEST_CASE("two threads: no backend is above what the most leases at once allow, and all counts return to 0") {
+TEST_CASE("two threads: no backend is above what the most leases at once allow, and all counts return to 0",
+          "[threads]") {
     weir::registry<std::string> r;
     const auto ids = fill(r, std::vector<std::uint32_t>(4, 1));
     const weir::basic_selector bounded{r, bounded_load<ring>{}};

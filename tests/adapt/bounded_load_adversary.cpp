@@ -173,8 +173,8 @@ int broken_by_two_threads(const std::vector<std::uint32_t>& weights, std::uint64
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("two threads: one key, or keys that meet, keep every backend under its bound at every pick", "",
-                   WEIR_TEST_KEYED) {
+TEMPLATE_TEST_CASE("two threads: one key, or keys that meet, keep every backend under its bound at every pick",
+                   "[threads]", WEIR_TEST_KEYED) {
     const std::vector<std::uint32_t> weights{1, 1, 2, 1, 3, 1, 1};
     const auto rounds = weir_test::repetitions(2000);
     CHECK(broken_by_two_threads<TestType>(weights, rounds, 12,

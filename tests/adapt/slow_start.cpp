@@ -468,7 +468,7 @@ TEST_CASE("a session stays on a warming backend where sticky goes around slow st
     CHECK(std::abs(without - 1000 * 0.1 / 4) <= five_sigma(1000, 0.1 / 4));
 }
 
-TEST_CASE("two threads pick while backends come and go: always somebody, and nothing is left in flight") {
+TEST_CASE("two threads pick while backends come and go: always somebody, and nothing is left in flight", "[threads]") {
     manual_clock::set(1h);
     registry r;
     fill(r, {1, 2});

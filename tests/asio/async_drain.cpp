@@ -46,7 +46,7 @@ struct one_server {
 
 }  // namespace
 
-TEST_CASE("an idle backend is drained at once") {
+TEST_CASE("an idle backend is drained at once", "[threads]") {
     one_server s;
     s.begin(1h);
     CHECK_FALSE(s.draining());  // it begins when it is run
@@ -58,7 +58,7 @@ TEST_CASE("an idle backend is drained at once") {
     s.context.run();  // returns: no timer is left
 }
 
-TEST_CASE("it goes on when the last lease has ended, where it was, whoever ended it") {
+TEST_CASE("it goes on when the last lease has ended, where it was, whoever ended it", "[threads]") {
     one_server s;
     auto first = s.turns.pick(), last = s.turns.pick();
     s.begin(1h);
@@ -73,7 +73,7 @@ TEST_CASE("it goes on when the last lease has ended, where it was, whoever ended
     CHECK(s.thread == std::this_thread::get_id());
 }
 
-TEST_CASE("a patience that is over says what is left") {
+TEST_CASE("a patience that is over says what is left", "[threads]") {
     one_server s;
     const auto one = s.turns.pick(), two = s.turns.pick();
     s.begin(0ns);
@@ -83,7 +83,7 @@ TEST_CASE("a patience that is over says what is left") {
     CHECK(s.draining());
 }
 
-TEST_CASE("the longest patience is one") {
+TEST_CASE("the longest patience is one", "[threads]") {
     one_server s;
     auto one = s.turns.pick();
     s.begin((std::chrono::nanoseconds::max)());
@@ -93,7 +93,7 @@ TEST_CASE("the longest patience is one") {
     CHECK(s.end->how == drain_end::idle);
 }
 
-TEST_CASE("a backend that is gone cannot be drained, and a negative patience is refused") {
+TEST_CASE("a backend that is gone cannot be drained, and a negative patience is refused", "[threads]") {
     one_server s;
     s.begin(-1ns);
     s.run_to_end();
@@ -107,7 +107,7 @@ TEST_CASE("a backend that is gone cannot be drained, and a negative patience is 
     CHECK(s.end->how == drain_end::no_member);
 }
 
-TEST_CASE("a backend that is removed meanwhile is drained when its last lease has ended") {
+TEST_CASE("a backend that is removed meanwhile is drained when its last lease has ended", "[threads]") {
     one_server s;
     auto one = s.turns.pick();
     s.begin(1h);
@@ -118,7 +118,7 @@ TEST_CASE("a backend that is removed meanwhile is drained when its last lease ha
     CHECK(s.end->how == drain_end::idle);
 }
 
-TEST_CASE("cancelled, it throws, and the backend goes on draining") {
+TEST_CASE("cancelled, it throws, and the backend goes on draining", "[threads]") {
     one_server s;
     asio::cancellation_signal cancel;
     const auto one = s.turns.pick();

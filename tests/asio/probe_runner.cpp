@@ -239,7 +239,7 @@ TEST_CASE("what the function for endpoints throws leaves by run, and ends the pr
     CHECK(runner.probing() == 0);
 }
 
-TEST_CASE("on a strand it may be run by several threads, by a clock that runs") {
+TEST_CASE("on a strand it may be run by several threads, by a clock that runs", "[threads]") {
     weir::registry<server> servers;
     asio::io_context listening;
     const loopback_server good{listening, says_page};

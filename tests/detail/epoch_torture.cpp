@@ -127,7 +127,7 @@ struct unfenced : weir::detail::std_atomics {
 
 }  // namespace
 
-TEST_CASE("nothing is released while a section that may see it is open, with barriers by the kernel") {
+TEST_CASE("nothing is released while a section that may see it is open, with barriers by the kernel", "[threads]") {
     weir::detail::epoch_domain<> probe;
     probe.decide();
     if (probe.mode() != fence_mode::asymmetric) {
@@ -140,7 +140,7 @@ TEST_CASE("nothing is released while a section that may see it is open, with bar
     CHECK(o.sections > 0);
 }
 
-TEST_CASE("nothing is released while a section that may see it is open, with portable fences") {
+TEST_CASE("nothing is released while a section that may see it is open, with portable fences", "[threads]") {
     const outcome o = run<weir::detail::std_atomics>(fence_mode::portable, weir_test::repetitions(10'000'000));
     INFO(o.updates << " updates, " << o.sections << " sections");
     CHECK(o.broken == 0);
@@ -148,7 +148,7 @@ TEST_CASE("nothing is released while a section that may see it is open, with por
 }
 
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-TEST_CASE("the litmus test sees a publication without its fence") {
+TEST_CASE("the litmus test sees a publication without its fence", "[threads]") {
     if (std::thread::hardware_concurrency() < 2) {
         WARN("one processor reorders nothing between threads: not tested");
         return;

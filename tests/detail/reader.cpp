@@ -75,7 +75,7 @@ picks_after_main last_words;
 
 }  // namespace
 
-TEST_CASE("threads that come and go by the thousand use a handful of slots") {
+TEST_CASE("threads that come and go by the thousand use a handful of slots", "[threads]") {
     pool p;
     std::atomic<int> picked{0};
     for (int i = 0; i < 2'000; ++i) {
@@ -91,7 +91,7 @@ TEST_CASE("threads that come and go by the thousand use a handful of slots") {
     weir::detail::process_domain.unclaim(*slot);
 }
 
-TEST_CASE("picks from thread_local destructors work, before and after the thread gave its slot back") {
+TEST_CASE("picks from thread_local destructors work, before and after the thread gave its slot back", "[threads]") {
     pool p;
     std::atomic<int> good{0};
     std::thread{[&] {
@@ -107,7 +107,7 @@ TEST_CASE("picks from thread_local destructors work, before and after the thread
     CHECK(p.backends.members().front().in_flight == 0);
 }
 
-TEST_CASE("an idle thread keeps nothing alive") {
+TEST_CASE("an idle thread keeps nothing alive", "[threads]") {
     mortal::alive = 0;
     pool p;
     std::atomic<bool> picked{false}, done{false};
@@ -123,7 +123,7 @@ TEST_CASE("an idle thread keeps nothing alive") {
     idle.join();
 }
 
-TEST_CASE("an update does not wait for a reader that lingers: the reader frees on its way out") {
+TEST_CASE("an update does not wait for a reader that lingers: the reader frees on its way out", "[threads]") {
     mortal::alive = 0;
     pool p;
     std::atomic<bool> inside{false}, go{false};
@@ -145,7 +145,7 @@ TEST_CASE("an update does not wait for a reader that lingers: the reader frees o
     CHECK(mortal::alive == 0);
 }
 
-TEST_CASE("what two lingering readers hold goes with the last of them") {
+TEST_CASE("what two lingering readers hold goes with the last of them", "[threads]") {
     mortal::alive = 0;
     pool p;
     std::atomic<int> inside{0};
@@ -227,7 +227,7 @@ TEST_CASE("a selector destroyed by the function that it runs is destroyed safely
     }) == weir::pick_error::none);
 }
 
-TEST_CASE("without memory for a slot, threads pick under the shared one") {
+TEST_CASE("without memory for a slot, threads pick under the shared one", "[threads]") {
     mortal::alive = 0;
     pool p;
     std::vector<weir::detail::domain::slot*> taken;
@@ -256,7 +256,7 @@ TEST_CASE("without memory for a slot, threads pick under the shared one") {
 }
 
 #if defined(__linux__) && !defined(__SANITIZE_THREAD__)
-TEST_CASE("a forked child picks and updates, and waits for no section of the threads that are gone") {
+TEST_CASE("a forked child picks and updates, and waits for no section of the threads that are gone", "[threads]") {
     mortal::alive = 0;
     pool p;
     std::atomic<bool> inside{false}, go{false};

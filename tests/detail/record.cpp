@@ -45,7 +45,7 @@ TEST_CASE("hardening 1: in flight is 0 at rest, and counts up and down by one") 
     CHECK(as_text(word.counts()) == "1 1 0 0 0");
 }
 
-TEST_CASE("a bound is never exceeded, not even for a moment, and what is free below it is found") {
+TEST_CASE("a bound is never exceeded, not even for a moment, and what is free below it is found", "[threads]") {
     lease_word word;
     CHECK_FALSE(word.start_below(0));
     CHECK(word.start_below(2));
@@ -165,7 +165,7 @@ TEST_CASE("counts are exact when as many leases as there may be end at once, aga
     }
 }
 
-TEST_CASE("counts are exact when two threads drive them across wraps") {
+TEST_CASE("counts are exact when two threads drive them across wraps", "[threads]") {
     lease_word word;
     constexpr std::uint64_t each = 2'500'000;
     const auto drive = [&](outcome how) {
@@ -178,7 +178,7 @@ TEST_CASE("counts are exact when two threads drive them across wraps") {
     CHECK(word.in_flight() == 0);
 }
 
-TEST_CASE("counts that are read while leases end never run backwards") {
+TEST_CASE("counts that are read while leases end never run backwards", "[threads]") {
     lease_word word;
     std::atomic<bool> done{false};
     std::thread writer{[&] {

@@ -477,7 +477,7 @@ TEST_CASE("inside an update the checker's sweep is refused in words, and does it
     CHECK(failed(r, id));
 }
 
-TEST_CASE("two threads sweep and report while a third changes the members") {
+TEST_CASE("two threads sweep and report while a third changes the members", "[threads]") {
     registry r;
     std::vector<backend_id> ids;
     for (int i = 0; i < 8; ++i) ids.push_back(r.add("b" + std::to_string(i)));

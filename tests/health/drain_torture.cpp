@@ -17,7 +17,7 @@
 // Two threads lease without a pause while a third drains one backend after the other: idle means idle, each drain ends
 // once, and no end of a last lease goes unnoticed.
 
-TEST_CASE("drains under load end once each, when no lease is left, and are never forgotten") {
+TEST_CASE("drains under load end once each, when no lease is left, and are never forgotten", "[threads]") {
     weir::registry<std::string> r;
     std::vector<weir::backend_id> ids;
     for (int i = 0; i < 3; ++i) ids.push_back(r.add("b" + std::to_string(i)));
@@ -65,7 +65,7 @@ TEST_CASE("drains under load end once each, when no lease is left, and are never
     for (const auto& m : r.members()) CHECK(m.in_flight == 0);
 }
 
-TEST_CASE("leases, removals and drains of the same backends at once: each drain ends once") {
+TEST_CASE("leases, removals and drains of the same backends at once: each drain ends once", "[threads]") {
     weir::registry<std::string> r;
     const weir::random draw{r};
     std::atomic<bool> done{false};

@@ -40,7 +40,7 @@ task drain_then_remove(registry& r, weir::drainer& drains, weir::backend_id id, 
 
 }  // namespace
 
-TEST_CASE("a thread may wait until a backend is idle") {
+TEST_CASE("a thread may wait until a backend is idle", "[threads]") {
     registry r;
     const auto id = r.add("a");
     const weir::round_robin turns{r};
@@ -72,7 +72,7 @@ TEST_CASE("waiting for an idle backend takes no time, one that is gone cannot be
     CHECK_THROWS_AS(weir::drain_and_wait(r, busy, -1s), std::invalid_argument);
 }
 
-TEST_CASE("a coroutine may wait, and goes on where the last lease ended") {
+TEST_CASE("a coroutine may wait, and goes on where the last lease ended", "[threads]") {
     registry r;
     const auto id = r.add("a");
     const weir::round_robin turns{r};
@@ -123,7 +123,7 @@ TEST_CASE(
     CHECK(ends[4].how == drain_end::cancelled);
 }
 
-TEST_CASE("a coroutine that begins to wait while the last lease ends in another thread goes on once") {
+TEST_CASE("a coroutine that begins to wait while the last lease ends in another thread goes on once", "[threads]") {
     for (int i = 0; i < 300; ++i) {
         registry r;
         const auto id = r.add("a");

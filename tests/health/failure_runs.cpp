@@ -148,7 +148,7 @@ TEST_CASE("a trial: every transition") {
     }
 }
 
-TEST_CASE("failures of two threads at once are all counted, and the alarm is raised") {
+TEST_CASE("failures of two threads at once are all counted, and the alarm is raised", "[threads]") {
     bench b{{.consecutive_failures = 1000u}};
     const auto fail = [&] {
         for (int i = 0; i < 500; ++i) b.end(outcome::failure);

@@ -229,7 +229,7 @@ TEST_CASE("a million random steps: the detector does what the oracle says, whate
     CHECK(refused == static_cast<std::uint64_t>(expected.refused));
 }
 
-TEST_CASE("the cap is never breached, by two detectors in two threads among an operator's changes") {
+TEST_CASE("the cap is never breached, by two detectors in two threads among an operator's changes", "[threads]") {
     weir::registry<std::string, manual_clock> r;
     std::vector<weir::backend_id> ids;
     for (int i = 0; i < 8; ++i) ids.push_back(r.add("b" + std::to_string(i)));
@@ -315,7 +315,7 @@ TEST_CASE("the cap is never breached, by two detectors in two threads among an o
     for (const auto& m : r.members()) CHECK(m.in_flight == 0);
 }
 
-TEST_CASE("a trial under two threads serves its requests one at a time, and no more once it has failed") {
+TEST_CASE("a trial under two threads serves its requests one at a time, and no more once it has failed", "[threads]") {
     int trials = 0;
     for (std::uint64_t round = 0; round < weir_test::repetitions(300); ++round) {
         weir::registry<std::string, manual_clock> r;

@@ -90,7 +90,7 @@ TEST_CASE("never more than share x requests + rate x time + the start, at any pa
     }
 }
 
-TEST_CASE("two threads never spend a token twice") {
+TEST_CASE("two threads never spend a token twice", "[threads]") {
     for (std::uint64_t round = 0; round < weir_test::repetitions(40); ++round) {
         retry_budget b{{.share = 0.25, .per_second = 0}};
         std::atomic<int> granted{0};

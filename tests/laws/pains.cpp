@@ -54,7 +54,8 @@ TEST_CASE("pain 1, first-pick bias: an update after every pick starves nobody") 
     });
 }
 
-TEST_CASE("pain 1, first-pick bias: whoever starts many selectors does not start them all at one backend") {
+TEST_CASE("pain 1, first-pick bias: whoever starts many selectors does not start them all at one backend",
+          "[threads]") {
     each(
         [](const subject& entry) {
             std::vector<std::uint64_t> counts(4);
@@ -128,7 +129,8 @@ TEST_CASE("pain 3, bursts: a heavy backend's turns are spread among the others'"
 }
 
 TEST_CASE(
-    "pain 4, skew between workers: a shared rotation is exact over all threads, one for each within a pick a thread") {
+    "pain 4, skew between workers: a shared rotation is exact over all threads, one for each within a pick a thread",
+    "[threads]") {
     constexpr std::size_t threads = 4, n = 7;
     constexpr std::uint64_t picks = 7'001;  // of each; not a multiple of n
     each(

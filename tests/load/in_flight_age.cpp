@@ -81,7 +81,7 @@ TEST_CASE("ages that add up to more than a year of leases read as 0 or less than
     CHECK(age.mean(30 * 24h + 1s) == Approx(1e9).margin(resolution));
 }
 
-TEST_CASE("leases of many threads are all counted, and all gone at the end") {
+TEST_CASE("leases of many threads are all counted, and all gone at the end", "[threads]") {
     in_flight_age age;
     const auto work = [&](std::int64_t first) {
         for (std::int64_t i = 0; i < static_cast<std::int64_t>(weir_test::repetitions(200'000)); ++i) {

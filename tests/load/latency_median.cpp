@@ -66,7 +66,7 @@ TEST_CASE("buckets never fall as latencies grow, and take every number") {
     CHECK(latency_median::bucket_of(5e8) != latency_median::bucket_of(5e8 * 1.26));
 }
 
-TEST_CASE("moves from two threads leave no trace") {
+TEST_CASE("moves from two threads leave no trace", "[threads]") {
     latency_median median;
     const auto work = [&](int seed) {
         weir::generator random{static_cast<std::uint64_t>(seed)};
@@ -86,7 +86,7 @@ TEST_CASE("moves from two threads leave no trace") {
     CHECK(latency_median::bucket_of(median.value()) == alone);
 }
 
-TEST_CASE("of two that move at once the later one counts, too: at rest the median is that of all") {
+TEST_CASE("of two that move at once the later one counts, too: at rest the median is that of all", "[threads]") {
     const auto low = latency_median::bucket_of(1e6), high = latency_median::bucket_of(1e9);
     const auto wait_for = [](const std::atomic<int>& what, int i) {
         for (int spins = 0; what.load() < i; ++spins)

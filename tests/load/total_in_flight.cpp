@@ -43,7 +43,7 @@ TEST_CASE("the total is that of the backends which are eligible, through every o
     CHECK(wrong == 0);
 }
 
-TEST_CASE("joining and leaving while leases start and end loses none") {
+TEST_CASE("joining and leaving while leases start and end loses none", "[threads]") {
     const total_in_flight metric;
     total_in_flight::pool pool;
     total_in_flight::state state;

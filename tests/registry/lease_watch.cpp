@@ -270,7 +270,7 @@ TEST_CASE("a refused update leaves nobody unwatched, whom it would have removed 
     CHECK(told == 1);
 }
 
-TEST_CASE("nobody who was refused waits for ever: threads that count the calls and sleep until the next") {
+TEST_CASE("nobody who was refused waits for ever: threads that count the calls and sleep until the next", "[threads]") {
     weir::registry<int> r;
     for (const std::uint32_t limit : {1u, 2u}) r.add(static_cast<int>(limit), {.max_in_flight = limit});
     const weir::random balancer{r};

@@ -283,7 +283,7 @@ TEST_CASE("two of them with equal metrics share the reports, copies share all, a
     CHECK_FALSE(one.update());
 }
 
-TEST_CASE("reports, updates, picks and changes of membership at once") {
+TEST_CASE("reports, updates, picks and changes of membership at once", "[threads]") {
     manual_clock::set(1h);
     registry r;
     const auto ids = fill(r, 5);
@@ -312,7 +312,7 @@ TEST_CASE("reports, updates, picks and changes of membership at once") {
     for (const auto& m : r.members()) CHECK((m.weight >= 1 && m.weight <= 1000));
 }
 
-TEST_CASE("a registry may go while its reports update") {
+TEST_CASE("a registry may go while its reports update", "[threads]") {
     for (const bool set_weights : {false, true})
         for (int round = 0; round < 30; ++round) {
             auto r = std::make_unique<registry>();

@@ -93,7 +93,7 @@ TEST_CASE("under a light load only the first few are ever used") {
     for (const auto& m : p.registry.members()) CHECK((m.outcomes.cancelled + m.in_flight > 0) == (m.id.slot < 3));
 }
 
-TEST_CASE("fill holds under two threads") {
+TEST_CASE("fill holds under two threads", "[threads]") {
     pool p;
     for (int i = 0; i < 3; ++i) p.add({});
     const weir::first balancer{p.registry, {.fill = 2}};

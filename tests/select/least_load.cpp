@@ -261,7 +261,7 @@ TEST_CASE("ties are drawn by weight in large pools, too: of all, and of those th
     }
 }
 
-TEST_CASE("after any storm of leases and updates in two threads, the choice is exact again") {
+TEST_CASE("after any storm of leases and updates in two threads, the choice is exact again", "[threads]") {
     weir::registry<int> r;
     std::vector<weir::backend_id> ids;
     for (int i = 0; i < 60; ++i) ids.push_back(r.add(i, {.weight = 1 + i % 2, .max_in_flight = 20}));

@@ -63,7 +63,7 @@ TEST_CASE("turns survive updates; what one that leaves was owed does not come ba
     CHECK(q.picks(5) == "baaba");
 }
 
-TEST_CASE("two threads share the turns: nobody gains or loses more than those that race") {
+TEST_CASE("two threads share the turns: nobody gains or loses more than those that race", "[threads]") {
     idle_pool p{{3, 2, 1}};
     std::atomic<std::uint64_t> counts[3]{};
     const auto work = [&] {

@@ -259,7 +259,7 @@ TEST_CASE("copies share one rotation, and two selectors have one each") {
     CHECK(*r.next.pick() == "b0");
 }
 
-TEST_CASE("a rotation is exact across threads") {
+TEST_CASE("a rotation is exact across threads", "[threads]") {
     rotation r{{3, 2, 1}};
     std::vector<std::uint64_t> mine(3), others(3);
     const auto work = [&](std::vector<std::uint64_t>& counts) {
@@ -354,7 +354,7 @@ TEST_CASE("hardening 10: 99:1 stays 99:1 when each update changes a weight, whet
     }
 }
 
-TEST_CASE("long cycles keep what each is owed: nobody loses or wins by updates, however many") {
+TEST_CASE("long cycles keep what each is owed: nobody loses or wins by updates, however many", "[threads]") {
     weir::generator random{9};
     std::vector<std::uint32_t> weights;
     for (int i = 0; i < 8; ++i) weights.push_back(1'000'003 + static_cast<std::uint32_t>(random.below(9'000'000)));
@@ -408,7 +408,7 @@ void together(int threads, const Work& work) {
 
 }  // namespace
 
-TEST_CASE("per thread: each thread's own sequence is nginx's, begun somewhere in the cycle") {
+TEST_CASE("per thread: each thread's own sequence is nginx's, begun somewhere in the cycle", "[threads]") {
     weir::registry<int> r;
     fill(r, {5, 1, 1});
     const per_thread next{r};
@@ -424,7 +424,8 @@ TEST_CASE("per thread: each thread's own sequence is nginx's, begun somewhere in
     }
 }
 
-TEST_CASE("per thread: threads begin at different places, so together they are even from the first pick on") {
+TEST_CASE("per thread: threads begin at different places, so together they are even from the first pick on",
+          "[threads]") {
     weir::registry<int> r;
     constexpr int n = 100, threads = 8;
     fill(r, std::vector<std::uint32_t>(n, 1));
@@ -438,7 +439,7 @@ TEST_CASE("per thread: threads begin at different places, so together they are e
     for (std::size_t k = 1; k < first.size(); ++k) CHECK(first[k] - first[k - 1] >= n / (threads * 2.24 * 2) - 1);
 }
 
-TEST_CASE("per thread: over all threads nobody is further from the mean than a pick a thread") {
+TEST_CASE("per thread: over all threads nobody is further from the mean than a pick a thread", "[threads]") {
     for (const auto& weights : {std::vector<std::uint32_t>(50, 1), std::vector<std::uint32_t>{1, 2, 3, 40}}) {
         weir::registry<int> r;
         fill(r, weights);
@@ -455,7 +456,7 @@ TEST_CASE("per thread: over all threads nobody is further from the mean than a p
     }
 }
 
-TEST_CASE("per thread: a thread's place and credits survive what happens between its picks") {
+TEST_CASE("per thread: a thread's place and credits survive what happens between its picks", "[threads]") {
     weir::registry<int> r;
     std::vector<std::uint32_t> weights{3, 2, 1, 7};
     const auto ids = fill(r, weights);
@@ -493,7 +494,8 @@ TEST_CASE("per thread: a thread's place and credits survive what happens between
     CHECK(worst <= 2);
 }
 
-TEST_CASE("per thread: picks inside a pick, and threads beyond the 64th, share a cursor and lose no turn") {
+TEST_CASE("per thread: picks inside a pick, and threads beyond the 64th, share a cursor and lose no turn",
+          "[threads]") {
     weir::registry<int> r;
     fill(r, {1, 1, 1});
     const per_thread next{r};

@@ -31,7 +31,9 @@
 using namespace hostile_table;
 
 #ifndef TINY_PROXY
-TEST_CASE("the proxy is not built, so nothing is tested live") { WARN("build the examples for these tests"); }
+TEST_CASE("the proxy is not built, so nothing is tested live", "[threads]") {
+    WARN("build the examples for these tests");
+}
 #else
 
 namespace {
@@ -317,7 +319,7 @@ long peak_kib(pid_t pid) {
 
 }  // namespace
 
-TEST_CASE("no byte of a hostile request reaches a backend") {
+TEST_CASE("no byte of a hostile request reaches a backend", "[threads]") {
     recorder backend([](auto&, auto&) { return ok("yes"); });
     const proxy p({backend.address()});
     const auto all = hostile_requests();
@@ -335,7 +337,7 @@ TEST_CASE("no byte of a hostile request reaches a backend") {
     CHECK(ask(p.port, get("/")).body == "yes");
 }
 
-TEST_CASE("two requests on one connection stay aligned, for every body length and framing") {
+TEST_CASE("two requests on one connection stay aligned, for every body length and framing", "[threads]") {
     recorder backend([](auto&, const std::string& body) { return ok(std::to_string(body.size()) + ':' + body); });
     const proxy p({backend.address()});
     client c(p.port);
@@ -361,7 +363,7 @@ TEST_CASE("two requests on one connection stay aligned, for every body length an
     CHECK(backend.requests().size() == 605);
 }
 
-TEST_CASE("pipelined requests are answered in their order") {
+TEST_CASE("pipelined requests are answered in their order", "[threads]") {
     recorder backend([](const std::string& head, auto&) { return ok(head.substr(0, head.find(" HTTP"))); });
     const proxy p({backend.address()});
     client c(p.port);
@@ -372,7 +374,7 @@ TEST_CASE("pipelined requests are answered in their order") {
     CHECK(c.read().body == "GET /2");
 }
 
-TEST_CASE("responses keep their meaning in the framing that the client understands") {
+TEST_CASE("responses keep their meaning in the framing that the client understands", "[threads]") {
     const std::map<std::string, std::string> replies{
         {"/length", ok("hello")},
         {"/chunked",
@@ -413,7 +415,7 @@ TEST_CASE("responses keep their meaning in the framing that the client understan
     CHECK(ask(p.port, "GET /cutchunk HTTP/1.0\r\n\r\n").status != 0);
 }
 
-TEST_CASE("a backend cannot split a response") {
+TEST_CASE("a backend cannot split a response", "[threads]") {
     std::atomic<std::size_t> which = 0;
     const std::vector<std::string> replies{
         "HTTP/1.1 200 OK\r\nX: a\nSet-Cookie: evil\r\nContent-Length: 0\r\n\r\n",
@@ -437,14 +439,14 @@ TEST_CASE("a backend cannot split a response") {
     for (const auto& [head, body] : backend.requests()) CHECK(head.find("evil") == std::string::npos);
 }
 
-TEST_CASE("what follows a response unasked is nobody's response") {
+TEST_CASE("what follows a response unasked is nobody's response", "[threads]") {
     recorder backend([](auto&, auto&) { return ok("one") + ok("two"); });
     const proxy p({backend.address()});
     client c(p.port);
     for (int i = 0; i < 20; ++i) CHECK(c.ask(get("/")).body == "one");
 }
 
-TEST_CASE("GETs move on from a backend that dies before a reply; a POST is sent once") {
+TEST_CASE("GETs move on from a backend that dies before a reply; a POST is sent once", "[threads]") {
     recorder dying([](auto&, auto&) { return ""; });
     recorder good([](auto&, auto&) { return ok("good"); });
     const proxy p({dying.address(), good.address()});
@@ -457,7 +459,7 @@ TEST_CASE("GETs move on from a backend that dies before a reply; a POST is sent 
     CHECK(dying.requests().size() + good.requests().size() - before == 50);
 }
 
-TEST_CASE("a POST is not sent again on a kept-alive connection that dies, and a GET is") {
+TEST_CASE("a POST is not sent again on a kept-alive connection that dies, and a GET is", "[threads]") {
     recorder backend([n = std::make_shared<std::atomic<int>>(0)](const std::string&, auto&) {
         return ++*n % 2 == 1 ? ok("one") : "";  // every second request on a connection kills it
     });
@@ -489,7 +491,7 @@ TEST_CASE("a killed backend costs no GET, is marked, and comes back") {
     CHECK(back);
 }
 
-TEST_CASE("a GET is sent three times at most, each time to another backend") {
+TEST_CASE("a GET is sent three times at most, each time to another backend", "[threads]") {
     std::vector<std::unique_ptr<recorder>> dying;
     std::vector<std::string> addresses;
     for (int i = 0; i < 4; ++i) {
@@ -509,7 +511,7 @@ TEST_CASE("a GET is sent three times at most, each time to another backend") {
     CHECK(p.comes_to("\"retried\": 20"));
 }
 
-TEST_CASE("when all have failed, the reply says that none is left") {
+TEST_CASE("when all have failed, the reply says that none is left", "[threads]") {
     recorder first([](auto&, auto&) { return ""; }), second([](auto&, auto&) { return ""; });
     const proxy p({first.address(), second.address()});
     CHECK(ask(p.port, get("/")).body == "502 all_excluded\n");
@@ -526,7 +528,7 @@ TEST_CASE("when nobody is there, the reply says why") {
     CHECK(expecting.status == 503);
 }
 
-TEST_CASE("a refused connection is passed over, for any method and without retries") {
+TEST_CASE("a refused connection is passed over, for any method and without retries", "[threads]") {
     const nobody gone;
     recorder good([](auto&, auto&) { return ok("good"); });
     for (const auto& request : {get("/"), post("Content-Length: 4\r\n", "once")}) {
@@ -552,7 +554,7 @@ TEST_CASE("a request passes over refused connections twice at most, or as often 
     }
 }
 
-TEST_CASE("100-continue is answered when a backend has been reached") {
+TEST_CASE("100-continue is answered when a backend has been reached", "[threads]") {
     recorder backend([](auto&, const std::string& body) { return ok(body); });
     const proxy p({backend.address()});
     client c(p.port);
@@ -562,7 +564,7 @@ TEST_CASE("100-continue is answered when a backend has been reached") {
     CHECK(c.ask(get("/")).status == 200);
 }
 
-TEST_CASE("limits have statuses of their own") {
+TEST_CASE("limits have statuses of their own", "[threads]") {
     recorder backend([](auto&, auto&) { return ok("yes"); });
     const proxy p({backend.address()}, {"--max-body", "10"});
     CHECK(ask(p.port, post("Content-Length: 11\r\n", "hello world")).status == 413);
@@ -571,7 +573,7 @@ TEST_CASE("limits have statuses of their own") {
     CHECK(backend.requests().size() == 1);
 }
 
-TEST_CASE("a backend may answer before it has the body") {
+TEST_CASE("a backend may answer before it has the body", "[threads]") {
     // Not a recorder, which reads bodies first.
     auto [door, port] = listener();
     std::jthread backend([&listening = door] {
@@ -588,7 +590,7 @@ TEST_CASE("a backend may answer before it has the body") {
     CHECK(r.body == "no");
 }
 
-TEST_CASE("three hundred clients that trickle are shed, and others do not notice") {
+TEST_CASE("three hundred clients that trickle are shed, and others do not notice", "[threads]") {
     recorder backend([](auto&, auto&) { return ok("yes"); });
     const proxy p({backend.address()}, {"--request-timeout", "500"});
     std::vector<client> slow;
@@ -607,7 +609,7 @@ TEST_CASE("three hundred clients that trickle are shed, and others do not notice
     CHECK(ask(p.port, get("/")).body == "yes");
 }
 
-TEST_CASE("idle connections end on both sides when they are old") {
+TEST_CASE("idle connections end on both sides when they are old", "[threads]") {
     recorder backend([](auto&, auto&) { return ok("yes"); });
     const proxy p({backend.address()}, {"--idle-timeout", "100"});
     client c(p.port);
@@ -617,7 +619,7 @@ TEST_CASE("idle connections end on both sides when they are old") {
     CHECK(backend.ended == 1);
 }
 
-TEST_CASE("a body that trickles is as late as one that is missing") {
+TEST_CASE("a body that trickles is as late as one that is missing", "[threads]") {
     recorder backend([](auto&, auto&) { return ok("yes"); });
     const proxy p({backend.address()}, {"--request-timeout", "500"});
     client c(p.port);
@@ -630,7 +632,7 @@ TEST_CASE("a body that trickles is as late as one that is missing") {
     CHECK(p.comes_to("\"cancelled\": 1"));
 }
 
-TEST_CASE("what a client says of its origin does not reach a backend") {
+TEST_CASE("what a client says of its origin does not reach a backend", "[threads]") {
     recorder backend([](auto&, auto&) { return ok("yes"); });
     const proxy p({backend.address()});
     const std::string said =
@@ -646,7 +648,7 @@ TEST_CASE("what a client says of its origin does not reach a backend") {
     }
 }
 
-TEST_CASE("a silent backend is 504, a client that leaves is cancelled") {
+TEST_CASE("a silent backend is 504, a client that leaves is cancelled", "[threads]") {
     std::mutex hold;
     auto held = std::make_unique<std::lock_guard<std::mutex>>(hold);
     recorder backend([&](auto&, auto&) {
@@ -673,7 +675,7 @@ TEST_CASE("a silent backend is 504, a client that leaves is cancelled") {
     held.reset();
 }
 
-TEST_CASE("SIGTERM lets running requests finish, and then the proxy exits with 0") {
+TEST_CASE("SIGTERM lets running requests finish, and then the proxy exits with 0", "[threads]") {
     std::mutex hold;
     auto held = std::make_unique<std::lock_guard<std::mutex>>(hold);
     recorder backend([&](auto&, auto&) {
@@ -698,7 +700,7 @@ TEST_CASE("SIGTERM lets running requests finish, and then the proxy exits with 0
     CHECK(p.program.wait() == 0);
 }
 
-TEST_CASE("a second SIGTERM waits for nobody") {
+TEST_CASE("a second SIGTERM waits for nobody", "[threads]") {
     std::mutex hold;
     auto held = std::make_unique<std::lock_guard<std::mutex>>(hold);
     recorder backend([&](auto&, auto&) {
@@ -784,7 +786,7 @@ TEST_CASE("a proxy that cannot start its threads says so and ends") {
     CHECK(p.said().find("200 threads") != std::string::npos);
 }
 
-TEST_CASE("checks take out who fails them, and let them back") {
+TEST_CASE("checks take out who fails them, and let them back", "[threads]") {
     std::atomic<bool> well = false;
     recorder sick([&](const std::string& head, auto&) {
         return well || head.find("GET /health ") != 0 ? ok("sick") : "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"s;
@@ -806,7 +808,8 @@ TEST_CASE("checks take out who fails them, and let them back") {
     CHECK(back);
 }
 
-TEST_CASE("a check by connect finds who refuses without a request, and statuses and bodies are the user's to expect") {
+TEST_CASE("a check by connect finds who refuses without a request, and statuses and bodies are the user's to expect",
+          "[threads]") {
     const nobody gone;
     recorder good([](auto&, auto&) { return "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nwell"s; });
     for (const std::string check : {"tcp,interval=500", "http:/x,interval=500,status=200-299+404,body=well"}) {
@@ -821,7 +824,7 @@ TEST_CASE("a check by connect finds who refuses without a request, and statuses 
     CHECK(ask(p.port, get("/")).body == "503 none_eligible\n");
 }
 
-TEST_CASE("an outlier is ejected, and comes back by way of a trial") {
+TEST_CASE("an outlier is ejected, and comes back by way of a trial", "[threads]") {
     std::atomic<bool> well = false;
     recorder sick([&](auto&, auto&) { return well ? ok("sick") : "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"s; });
     recorder good([](auto&, auto&) { return ok("good"); });
@@ -837,7 +840,7 @@ TEST_CASE("an outlier is ejected, and comes back by way of a trial") {
     CHECK(all.find("ejected\"") == all.npos);
 }
 
-TEST_CASE("outliers stay out for their time, and without the flag nobody is ejected") {
+TEST_CASE("outliers stay out for their time, and without the flag nobody is ejected", "[threads]") {
     recorder sick([](auto&, auto&) { return "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"s; });
     recorder good([](auto&, auto&) { return ok("good"); });
     for (const bool eject : {false, true}) {
@@ -852,7 +855,7 @@ TEST_CASE("outliers stay out for their time, and without the flag nobody is ejec
     }
 }
 
-TEST_CASE("there are as many retries as are asked for") {
+TEST_CASE("there are as many retries as are asked for", "[threads]") {
     std::vector<std::unique_ptr<recorder>> dying;
     std::vector<std::string> addresses;
     for (int i = 0; i < 5; ++i) {
@@ -873,7 +876,7 @@ TEST_CASE("there are as many retries as are asked for") {
     }
 }
 
-TEST_CASE("retries end with their budget, and requests go on") {
+TEST_CASE("retries end with their budget, and requests go on", "[threads]") {
     recorder first([](auto&, auto&) { return ""; }), second([](auto&, auto&) { return ""; });
     const proxy p({first.address(), second.address()});
     for (int round = 0; round < 30; ++round) {
@@ -936,7 +939,7 @@ TEST_CASE("a cookie keeps a session on its backend, also while that drains") {
     CHECK(moved.head.find(cookie) == std::string::npos);
 }
 
-TEST_CASE("without the flag no cookie is set, and a client's own reach the backend") {
+TEST_CASE("without the flag no cookie is set, and a client's own reach the backend", "[threads]") {
     recorder backend([](auto&, auto&) { return ok("yes"); });
     const proxy p({backend.address()});
     CHECK(ask(p.port, get("/", "Host: a\r\nCookie: a=b; weir=0123456789abcdef\r\n")).head.find("Set-Cookie") ==
@@ -944,7 +947,7 @@ TEST_CASE("without the flag no cookie is set, and a client's own reach the backe
     CHECK(backend.requests()[0].first.find("\r\nCookie: a=b; weir=0123456789abcdef\r\n") != std::string::npos);
 }
 
-TEST_CASE("in panic those who are out are tried all the same") {
+TEST_CASE("in panic those who are out are tried all the same", "[threads]") {
     std::optional<nobody> gone(std::in_place);
     const int port = gone->port();
     const proxy p({gone->address()});

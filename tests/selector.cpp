@@ -165,21 +165,29 @@ TEST_CASE("a selector may be dropped inside its own choose") {
     CHECK(weir::random{r}.pick());
 }
 
-TEST_CASE("a backend has at most 2^20 leases, and beyond that a pick goes elsewhere or fails as overloaded") {
-    constexpr std::size_t most = 1 << 20;
+TEST_CASE("a backend has at most 2^20 leases, whatever its limit; then a pick goes elsewhere or fails as overloaded") {
+    constexpr std::uint32_t most = 1 << 20;
+    const auto limit = GENERATE(as<std::uint32_t>{}, weir::unlimited, 2 * most);
     weir::registry<int> servers;
-    servers.add(7);
-    weir::random balancer{servers};
+    servers.add(7, {.max_in_flight = limit});
+    weir::first always_the_same{servers};
+    weir::ring_hash by_key{servers};
+    weir::ring_hash by_key_seeded{servers, {}, {.seed = 1}};
     std::vector<weir::lease<int>> leases(most);
-    for (auto& one : leases) one = balancer.pick();
+    for (auto& one : leases) one = always_the_same.pick();
     REQUIRE(servers.members().front().in_flight == most);
-    CHECK(balancer.pick().error() == weir::pick_error::overloaded);
+    CHECK(always_the_same.pick().error() == weir::pick_error::overloaded);
     CHECK(servers.members().front().in_flight == most);
     leases.front() = {};
-    CHECK(balancer.pick().error() == weir::pick_error::none);
-    leases.front() = balancer.pick();
-    servers.add(8);
-    CHECK(*balancer.pick() == 8);
+    CHECK(always_the_same.pick().error() == weir::pick_error::none);
+    leases.front() = always_the_same.pick();
+
+    servers.add(8, {.max_in_flight = limit});
+    CHECK(*always_the_same.pick() == 8);
+    for (std::uint64_t key = 0; key < 16; ++key) {
+        CHECK(*by_key.pick({.key = key}) == 8);
+        CHECK(*by_key_seeded.pick({.key = key}) == 8);
+    }
     leases.clear();
     CHECK(servers.members().front().outcomes.cancelled == most + 2);
 }

@@ -40,7 +40,8 @@ struct outcome_counts {
 
 namespace detail {
 
-/// Two counts in one word, whose lowest bits are `distance` apart: those of the lower count stand on both sides of the upper.
+/// Two counts in one word, whose lowest bits are `distance` apart: those of the lower count, to 2^31, stand on both sides of
+/// those of the upper, to 2^33.
 ///
 ///     63         54 53   21 20         0
 ///     lower (high)  upper   lower (low)

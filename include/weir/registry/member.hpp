@@ -18,7 +18,7 @@ namespace weir::inline WEIR_ABI {
 struct backend_options {
     weir::weight weight = 1;                   ///< share of the traffic relative to the others'
     std::optional<std::string> identity = {};  ///< instead of the one that the backend itself has
-    std::uint32_t max_in_flight = unlimited;   ///< leases at once, at least 1; never more than 2^20
+    std::uint32_t max_in_flight = unlimited;   ///< leases at once, at least 1; above 2^20 it is 2^20
     std::uint32_t priority = 0;                ///< 0 comes first, for the adaptor `priority` and the selector `first`
     std::string zone = {};                     ///< where it is; empty: unknown; no selector of this version heeds it
 };

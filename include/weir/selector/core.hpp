@@ -183,18 +183,20 @@ private:
 
     // Makes a query of its own, so that the usual one stays in registers. Inlined: a choice from memory stalls its reader.
     WEIR_ALWAYS_INLINE choice decide_among(const published_base& p, const pick_options& options,
-                                           std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+                                           std::chrono::nanoseconds now, std::uint32_t stripe,
+                                           bool was_refused = false) noexcept {
         if (p.members == nullptr || (p.members->eligible().empty() && !keeps_sessions<Policy>)) return {};
-        choice c = decide_calmly(p, *p.members, options, now, stripe);
+        choice c = decide_calmly(p, *p.members, options, now, stripe, was_refused);
         if (p.members->in_panic() && c.reason != pick_reason::sticky) c.reason = pick_reason::panic;
         return c;
     }
     WEIR_ALWAYS_INLINE choice decide_calmly(const published_base& p, const view& v, const pick_options& options,
-                                            std::chrono::nanoseconds now, std::uint32_t stripe) noexcept {
+                                            std::chrono::nanoseconds now, std::uint32_t stripe,
+                                            bool was_refused) noexcept {
         const query q{options, seeded_ ? &random_ : nullptr, clock_, now, stripe};
-        if (seeded_ && p.open && options.exclude.empty())
+        if (seeded_ && p.open && !was_refused && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
-        const accept_some accept{v, options.exclude};
+        const accept_some accept{v, options.exclude, was_refused};
         if (const choice c = policy_.choose(v, static_cast<const published&>(p).contents, state_, q, accept);
             c.is_refused() || (c && (accept(c.index) || is_kept(c, accept))))
             return c;
@@ -212,7 +214,7 @@ private:
                                               std::chrono::nanoseconds now, std::uint32_t stripe,
                                               pick_reason& reason) noexcept {
         for (int tries = 0; tries < 64; ++tries) {
-            const choice c = decide_among(p, options, now, stripe);
+            const choice c = decide_among(p, options, now, stripe, true);
             if (c.is_refused()) continue;
             if (!c) return nullptr;
             record_base* const r = p.records[c.index];

@@ -1,5 +1,6 @@
 // expect: a policy names `struct table`
-#include <weir/weir.hpp>
+#include <weir/adapt/bounded_load.hpp>
+#include <weir/select/consistent_hash.hpp>
 
 #ifdef WEIR_FIXED
 using inner = weir::ring_hash_policy;

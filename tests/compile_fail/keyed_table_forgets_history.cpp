@@ -1,5 +1,5 @@
 // expect: a keyed table that is not history_free is also made of (const Table& previous,
-#include <weir/weir.hpp>
+#include <weir/select/consistent_hash.hpp>
 
 struct mine {
     struct options {

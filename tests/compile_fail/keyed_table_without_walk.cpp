@@ -1,5 +1,5 @@
 // expect: a keyed table has `template <class Accept> std::uint32_t walk
-#include <weir/weir.hpp>
+#include <weir/select/consistent_hash.hpp>
 
 struct mine {
     struct options {};

@@ -1,5 +1,6 @@
 // expect: a policy's `choose` is noexcept: picks never throw
-#include <weir/weir.hpp>
+#include <weir/registry.hpp>
+#include <weir/selector.hpp>
 
 struct mine {
     struct table {};

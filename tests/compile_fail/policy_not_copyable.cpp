@@ -1,5 +1,6 @@
 // expect: a policy is a copyable value
-#include <weir/weir.hpp>
+#include <weir/registry.hpp>
+#include <weir/selector.hpp>
 
 struct mine {
 #ifndef WEIR_FIXED

@@ -1,5 +1,6 @@
 // expect: a policy's `state` is default-constructible, or made from (const Policy&, weir::metric_set&)
-#include <weir/weir.hpp>
+#include <weir/registry.hpp>
+#include <weir/selector.hpp>
 
 struct mine {
     struct table {};

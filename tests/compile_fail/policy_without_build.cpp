@@ -1,5 +1,6 @@
 // expect: a policy has `table build(const weir::view&, const weir::before<table>*, const state&) const`
-#include <weir/weir.hpp>
+#include <weir/registry.hpp>
+#include <weir/selector.hpp>
 
 struct mine {
     struct table {};

@@ -1,5 +1,6 @@
 // expect: a policy has `template <class Accept> weir::choice choose(
-#include <weir/weir.hpp>
+#include <weir/registry.hpp>
+#include <weir/selector.hpp>
 
 struct mine {
     struct table {};

@@ -1,5 +1,6 @@
 // expect: a policy names `struct state`
-#include <weir/weir.hpp>
+#include <weir/registry.hpp>
+#include <weir/selector.hpp>
 
 struct mine {
     struct table {};

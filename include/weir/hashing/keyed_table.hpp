@@ -40,10 +40,7 @@ concept walks_keys = requires(const T& t, std::uint64_t key, std::uint32_t steps
 template <class T>
 concept keeps_history = is_made_of_previous<T> && requires(const T& t, typename T::options o) { o.state = t.state(); };
 template <class T>
-concept history_is_kept = [] {
-    if constexpr (says_history<T>) return bool{T::history_free} || keeps_history<T>;
-    return false;
-}();
+concept history_is_kept = says_history<T> && (bool{T::history_free} || keeps_history<T>);
 
 }  // namespace detail
 

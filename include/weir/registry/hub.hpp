@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../detail/function_ref.hpp"
 #include "draft.hpp"
 #include "metric_cells.hpp"
 
@@ -54,10 +55,9 @@ public:
     };
 
     /// Runs `edit(draft&)` and publishes what it changed once, or nothing at all if it or a selector throws.
-    template <class F>
-    void update(F&& edit) {
+    void update(function_ref<void(draft&)> edit) {
         // Outlive the lock: destroying the last handle of a selector, or what a draft refused, runs foreign code.
-        std::vector<std::shared_ptr<attachment>> attached;
+        std::vector<attachment_ptr> attached;
         std::unique_ptr<trash> old;
         std::unique_ptr<draft> d;
         {
@@ -93,10 +93,9 @@ public:
 
     /// Runs `edit(draft&)`, shows what is and what it would publish to `see(const view&, const view&)`, and takes all of
     /// it back, also where one of them throws.
-    template <class F, class See>
-    void rehearse(F&& edit, See&& see) {
+    void rehearse(function_ref<void(draft&)> edit, function_ref<void(const view&, const view&)> see) {
         std::unique_ptr<draft> d;  // outlives the lock: destroying what it added runs foreign code
-        const std::vector<std::shared_ptr<attachment>> nobody;
+        const std::vector<attachment_ptr> nobody;
         const read_section section{readers};
         const writer_lock lock{*this, "a rehearsal"};
         d = std::make_unique<draft>(membership_, *current_, false);
@@ -123,16 +122,8 @@ public:
     /// Binds a selector: `make(metric_set&)` constructs it, then its first table is built and published.
     template <class F>
     auto attach(F&& make) {
-        trash none;
-        const writer_lock lock{*this, "making a selector"};
-        auto fresh = make(cells_.metrics());
-        cells_.give_all(*current_);
-        cells_.index_now(current_);
-        std::erase_if(attached_, [](const auto& a) { return a.expired(); });
-        if (attached_.size() == attached_.capacity()) attached_.reserve(2 * attached_.size() + 1);
-        fresh->prepare(current_);
-        fresh->commit(none);
-        attached_.push_back(fresh);
+        std::invoke_result_t<F&, metric_set&> fresh;
+        attach_made([&](metric_set& metrics) -> attachment_ptr { return fresh = make(metrics); });
         return fresh;
     }
 
@@ -189,12 +180,13 @@ public:
     void retire(retired* object) noexcept { readers.retire(object, open_slot_in(readers)); }
 
 private:
+    using attachment_ptr = std::shared_ptr<attachment>;
     using observers = std::vector<std::weak_ptr<const observer>>;
 
     struct undo_on_throw {
         draft& d;
         metric_cells& cells;
-        const std::vector<std::shared_ptr<attachment>>& attached;
+        const std::vector<attachment_ptr>& attached;
         ~undo_on_throw() {
             if (d.settled()) return;
             for (const auto& a : attached) a->discard();
@@ -203,11 +195,24 @@ private:
         }
     };
 
-    std::vector<std::shared_ptr<attachment>> live_attachments() {
-        std::vector<std::shared_ptr<attachment>> live;
+    void attach_made(function_ref<attachment_ptr(metric_set&)> make) {
+        trash none;
+        const writer_lock lock{*this, "making a selector"};
+        const attachment_ptr fresh = make(cells_.metrics());
+        cells_.give_all(*current_);
+        cells_.index_now(current_);
+        std::erase_if(attached_, [](const auto& a) { return a.expired(); });
+        if (attached_.size() == attached_.capacity()) attached_.reserve(2 * attached_.size() + 1);
+        fresh->prepare(current_);
+        fresh->commit(none);
+        attached_.push_back(fresh);
+    }
+
+    std::vector<attachment_ptr> live_attachments() {
+        std::vector<attachment_ptr> live;
         live.reserve(attached_.size());
         for (const auto& weak : attached_)
-            if (auto a = weak.lock()) live.push_back(std::move(a));
+            if (attachment_ptr a = weak.lock()) live.push_back(std::move(a));
         if (live.size() != attached_.size()) std::erase_if(attached_, [](const auto& a) { return a.expired(); });
         return live;
     }

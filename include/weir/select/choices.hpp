@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../detail/branchless.hpp"
+#include "../detail/wide.hpp"
 #include "../load/in_flight.hpp"
 #include "../load/peak_ewma.hpp"
 #include "../selector.hpp"
@@ -65,13 +67,14 @@ private:
             other += other >= rank ? 1 : 0;
             const std::uint32_t a = t.draw.index_of(v, rank), b = t.draw.index_of(v, other);
             const auto load_a = s.reader.score(v, t.loads, a, now), load_b = s.reader.score(v, t.loads, b, now);
+            // Not `branchless`, which costs 0.2 ns more here: neither g++ nor clang makes a jump of this.
             return load_b < load_a ? b : a;
         }
         const std::uint32_t a = t.draw.draw(v, q.random());
         std::uint32_t b = t.draw.draw(v, q.random());
         for (std::uint32_t tries = 1; b == a && tries < redraws; ++tries) b = t.draw.draw(v, q.random());
         const auto load_a = s.reader.score(v, t.loads, a, now), load_b = s.reader.score(v, t.loads, b, now);
-        return detail::lighter(load_b, v.weight(b), load_a, v.weight(a)) ? b : a;
+        return detail::branchless(detail::lighter(load_b, v.weight(b), load_a, v.weight(a)), b, a);
     }
 
     static constexpr std::uint32_t redraws = 8;  // for a second backend: in vain where one has nearly all the weight

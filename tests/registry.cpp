@@ -668,3 +668,29 @@ TEST_CASE("priorities and zones reach a policy's view, and a slot that is used a
     CHECK(r.hub()->seen()->limit(c.slot) == weir::unlimited);
     CHECK_FALSE(r.hub()->seen()->limited());
 }
+
+namespace {
+
+std::size_t grown_by = 0;
+void see_growth(const weir::view& now, const weir::view& next) { grown_by = next.size() - now.size(); }
+
+}  // namespace
+
+TEST_CASE("a rehearsal shows what an update would publish, to any function, and leaves nothing behind") {
+    weir::registry<std::string> r;
+    r.add("a");
+    const auto add_two = [](auto& change) {
+        change.add("b");
+        return change.add("c");
+    };
+    r.rehearse(add_two, see_growth);
+    CHECK(grown_by == 2);
+    std::uint64_t version = 0;
+    r.rehearse(add_two, [&](const weir::view&, const weir::view& next) { return version = next.version(); });
+    CHECK(version == r.hub()->seen()->version() + 1);
+    CHECK_THROWS_AS(r.rehearse(add_two, [](const weir::view&, const weir::view&) { throw std::runtime_error{"no"}; }),
+                    std::runtime_error);
+    CHECK(r.size() == 1);
+    CHECK_FALSE(r.find("b"));
+    CHECK(r.add("b") != backend_id{});
+}

@@ -112,7 +112,7 @@ public:
                 registry_change<Backend> change{*hub, d};
                 f(change);
             },
-            std::forward<See>(see));
+            [&](const view& now, const view& next) { see(now, next); });
     }
 
     /// The member of that identity.

@@ -24,7 +24,7 @@ TEST_CASE("function_ref takes const objects and passes what it is given on, move
     CHECK(f(std::make_unique<int>(7), "n = ") == "n = 7");
     int seen = 0;
     const auto call = [](function_ref<void(int&)> g, int& n) { g(n); };
-    call([](int& n) { n = 5; }, seen);
+    call([](int& n) { return n = 5; }, seen);  // what it returns is dropped
     CHECK(seen == 5);
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("a copy of a function_ref refers to the same object, and nothing else 
     int n = 0;
     auto add = [&](int by) { n += by; };
     function_ref<void(int)> f = add;
-    function_ref<void(int)> copy = f;  // of f itself it would dangle
+    function_ref<void(int)> copy = f;  // of f itself it would follow f to `other`
     auto other = [&](int by) { n -= by; };
     f = other;
     copy(3);

@@ -1,7 +1,7 @@
 #pragma once
 
-// What nearly every test includes, parsed once a build. Nothing of weir is in here: the target
-// weir_self_contained compiles each header alone.
+// What nearly every test includes, parsed once a build. Nothing of weir is in here, so that tests include what they use; the
+// target weir_self_contained compiles each header alone.
 
 #include "../catch.hpp"
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -122,7 +123,7 @@ public:
     /// Binds a selector: `make(metric_set&)` constructs it, then its first table is built and published.
     template <class F>
     auto attach(F&& make) {
-        std::invoke_result_t<F&, metric_set&> fresh;
+        std::invoke_result_t<F&, metric_set&> fresh;  // outlives the lock, if its table is refused
         attach_made([&](metric_set& metrics) -> attachment_ptr { return fresh = make(metrics); });
         return fresh;
     }

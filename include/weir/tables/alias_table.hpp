@@ -23,7 +23,7 @@ public:
 
     /// Any number of weights whose sum times their number stays below 2^64; their sum above 0 unless there are none.
     /// Throws std::invalid_argument.
-    explicit alias_table(std::span<const std::uint32_t> weights) : size_{weights.size()}, columns_(weights.size()) {
+    explicit alias_table(std::span<const std::uint32_t> weights) : columns_(weights.size()) {
         const std::uint64_t n = weights.size();
         if (n > std::uint64_t{1} << 31)
             detail::reject("alias_table: " + std::to_string(n) + " weights are more than 2^31");
@@ -52,11 +52,11 @@ public:
         for (const std::uint32_t i : small) columns_[i] = {~std::uint32_t{0}, i};
     }
 
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return columns_.size(); }
 
     /// The index that 64 uniform random bits stand for. Only for a table that is not empty.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t draw(std::uint64_t random) const noexcept {
-        const detail::wide product = detail::multiply(random, size_);
+        const detail::wide product = detail::multiply(random, columns_.size());
         const auto own = static_cast<std::uint32_t>(product.high);
         const column c = columns_[own];
         return detail::branchless(static_cast<std::uint32_t>(product.low >> 32) < c.keep, own, c.alias);
@@ -94,7 +94,6 @@ private:
         return static_cast<std::uint32_t>(quotient);
     }
 
-    std::size_t size_ = 0;  // of the columns: the vector's own would be a subtraction and a shift in each draw
     std::vector<column> columns_;
 };
 

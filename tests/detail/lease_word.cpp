@@ -77,6 +77,22 @@ TEST_CASE("a bound is never exceeded, not even for a moment, and what is free be
     CHECK(word.counts().cancelled == static_cast<std::uint64_t>(started.load()));
 }
 
+TEST_CASE("a reservation heeds its bound, and the number that no backend exceeds where it has none") {
+    lease_word word;
+    CHECK_FALSE(word.reserve(0));
+    CHECK(word.reserve(1));
+    CHECK_FALSE(word.reserve(1));
+    for (std::uint32_t i = 1; i < lease_word::most_in_flight; ++i) REQUIRE(word.reserve(~std::uint32_t{0}));
+    for (const std::uint32_t bound : {lease_word::most_in_flight - 1, lease_word::most_in_flight,
+                                      lease_word::most_in_flight + 1, ~std::uint32_t{0}}) {
+        CHECK_FALSE(word.reserve(bound));
+        CHECK(word.in_flight() == lease_word::most_in_flight);
+    }
+    CHECK_FALSE(word.end(outcome::success));
+    CHECK_FALSE(word.reserve(lease_word::most_in_flight - 1));
+    CHECK(word.reserve(lease_word::most_in_flight));
+}
+
 TEST_CASE("the last to let go is told so, be it the registry or a lease") {
     lease_word by_registry;
     CHECK(by_registry.unpin());

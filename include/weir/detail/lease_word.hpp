@@ -80,6 +80,15 @@ public:
         return false;
     }
 
+    /// Counts one lease if there are fewer than `bound` and than `most_in_flight`. One addition where the bound says nothing.
+    [[nodiscard]] WEIR_ALWAYS_INLINE bool reserve(std::uint32_t bound) noexcept {
+        if (bound < most_in_flight) return start_below(bound);
+        if (start() < most_in_flight) [[likely]]
+            return true;
+        undo_start();
+        return false;
+    }
+
     /// Ends one lease. True: it was the last and the registry has let go, so the caller destroys the record.
     [[nodiscard]] WEIR_ALWAYS_INLINE bool end(outcome how) noexcept {
         std::uint64_t change = 0;

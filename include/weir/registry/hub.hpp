@@ -3,13 +3,12 @@
 #include "../detail/function_ref.hpp"
 #include "draft.hpp"
 #include "metric_cells.hpp"
+#include "writer_lock.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -34,27 +33,6 @@ public:
     domain& readers;
     const std::shared_ptr<lease_watch> watch;
 
-    /// The writer's lock; a thread that holds it already is told so instead of waiting for itself.
-    class writer_lock {
-    public:
-        explicit writer_lock(hub& h, const char* what) : hub_{h} {
-            if (h.writer_.load(std::memory_order_relaxed) == std::this_thread::get_id())
-                misuse(what,
-                       " inside a registry's update waits for itself; use the verbs of the change that it is given");
-            h.mutex_.lock();
-            h.writer_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-        }
-        ~writer_lock() {
-            hub_.writer_.store(std::thread::id{}, std::memory_order_relaxed);
-            hub_.mutex_.unlock();
-        }
-        writer_lock(const writer_lock&) = delete;
-        writer_lock& operator=(const writer_lock&) = delete;
-
-    private:
-        hub& hub_;
-    };
-
     /// Runs `edit(draft&)` and publishes what it changed once, or nothing at all if it or a selector throws.
     void update(function_ref<void(draft&)> edit) {
         // Outlive the lock: destroying the last handle of a selector, or what a draft refused, runs foreign code.
@@ -64,7 +42,7 @@ public:
         {
             // A backend whose last lease ends in here is destroyed when the section ends: after the lock is released.
             const read_section section{readers};
-            const writer_lock lock{*this, "an update"};
+            const writer_lock lock{mutex_, "an update"};
             if (current_ == nullptr) return;  // the registry is gone
             d = std::make_unique<draft>(membership_, *current_, !observers_->empty());
             const undo_on_throw undo{*d, cells_, attached};
@@ -98,7 +76,7 @@ public:
         std::unique_ptr<draft> d;  // outlives the lock: destroying what it added runs foreign code
         const std::vector<attachment_ptr> nobody;
         const read_section section{readers};
-        const writer_lock lock{*this, "a rehearsal"};
+        const writer_lock lock{mutex_, "a rehearsal"};
         d = std::make_unique<draft>(membership_, *current_, false);
         const undo_on_throw undo{*d, cells_, nobody};
         edit(*d);
@@ -109,10 +87,8 @@ public:
     /// Reads the current view under the writer's lock, or without it inside an update of this thread.
     template <class F>
     auto read(F&& f) const {
-        auto& self = const_cast<hub&>(*this);
-        if (writer_.load(std::memory_order_relaxed) == std::this_thread::get_id())
-            return f(std::as_const(membership_), *current_);
-        const writer_lock lock{self, "reading"};
+        if (mutex_.is_mine()) return f(std::as_const(membership_), *current_);
+        const writer_lock lock{mutex_, "reading"};
         return f(std::as_const(membership_), *current_);
     }
 
@@ -131,7 +107,7 @@ public:
     /// Lets every lease feed `m`, for whoever watches without choosing. Null once the registry is gone.
     template <stateful_metric M>
     std::shared_ptr<metric_pool_of<M>> use_metric(const M& m) {
-        const writer_lock lock{*this, "watching"};
+        const writer_lock lock{mutex_, "watching"};
         if (current_ == nullptr) return nullptr;
         auto pool = cells_.metrics().use(m);
         cells_.give_all(*current_);
@@ -140,7 +116,7 @@ public:
 
     std::shared_ptr<const observer> observe(observer f) {
         auto shared = std::make_shared<const observer>(std::move(f));
-        const writer_lock lock{*this, "observing"};
+        const writer_lock lock{mutex_, "observing"};
         auto all = std::make_shared<observers>();
         for (const auto& known : *observers_)
             if (!known.expired()) all->push_back(known);
@@ -154,7 +130,7 @@ public:
         auto shared = std::make_shared<const lease_watch::subscriber>(std::move(f));
         retired* before = nullptr;
         {
-            const writer_lock lock{*this, "on_capacity"};
+            const writer_lock lock{mutex_, "on_capacity"};
             if (current_ != nullptr) cells_.watch_all(*current_);
             before = watch->subscribe(shared);
         }
@@ -166,7 +142,7 @@ public:
     void close() noexcept {
         std::unique_ptr<trash> old = std::move(last_trash_);
         {
-            const writer_lock lock{*this, "destroying a registry"};
+            const writer_lock lock{mutex_, "destroying a registry"};
             for (const auto& weak : attached_)
                 if (const auto a = weak.lock()) a->close(*old);  // may be the last owner: retires what it had
             attached_.clear();
@@ -198,7 +174,7 @@ private:
 
     void attach_made(function_ref<attachment_ptr(metric_set&)> make) {
         trash none;
-        const writer_lock lock{*this, "making a selector"};
+        const writer_lock lock{mutex_, "making a selector"};
         const attachment_ptr fresh = make(cells_.metrics());
         cells_.give_all(*current_);
         cells_.index_now(current_);
@@ -225,7 +201,7 @@ private:
             std::vector<change_event> batch;
             std::shared_ptr<const observers> to;
             {
-                const writer_lock lock{*this, "delivering"};
+                const writer_lock lock{mutex_, "delivering"};
                 if (delivering_ || events_.empty()) return;
                 delivering_ = true;
                 batch.swap(events_);
@@ -234,13 +210,12 @@ private:
             for (const change_event& event : batch)
                 for (const auto& weak : *to)
                     if (const auto call = weak.lock()) (*call)(event);
-            const writer_lock lock{*this, "delivering"};
+            const writer_lock lock{mutex_, "delivering"};
             delivering_ = false;
         }
     }
 
-    std::mutex mutex_;
-    std::atomic<std::thread::id> writer_{};
+    mutable writer_mutex mutex_;
     membership membership_;
     metric_cells cells_;
     std::vector<std::weak_ptr<attachment>> attached_;

@@ -110,18 +110,11 @@ private:
         record_base* const r = p.records[c.index];
         result.reason = c.reason;
         counters_.count(stripe, c.reason);  // before the locked addition, behind which it would wait
-        if (!reserve(r->leases, bound)) [[unlikely]] {
+        if (!r->leases.reserve(bound)) [[unlikely]] {
             counters_.count(stripe, c.reason, ~std::uint64_t{0});  // back
             return look_again(p, true, stripe, result, options, now);
         }
         hand_out(result, r, now);
-    }
-    WEIR_ALWAYS_INLINE static bool reserve(lease_word& leases, std::uint32_t bound) noexcept {
-        if (bound != unlimited) return leases.start_below((std::min)(bound, lease_word::most_in_flight));
-        if (leases.start() < lease_word::most_in_flight) [[likely]]
-            return true;
-        leases.undo_start();
-        return false;
     }
     WEIR_ALWAYS_INLINE void hand_out(picked& result, record_base* r, std::chrono::nanoseconds now) noexcept {
         result.record = r;
@@ -219,7 +212,7 @@ private:
             if (!c) return nullptr;
             record_base* const r = p.records[c.index];
             reason = c.reason;
-            if (reserve(r->leases, (std::min)(c.bound, p.members->limit(c.index)))) return r;
+            if (r->leases.reserve((std::min)(c.bound, p.members->limit(c.index)))) return r;
         }
         return nullptr;
     }

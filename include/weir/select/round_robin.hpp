@@ -67,7 +67,8 @@ private:
 /// times longer.
 /// Thread safety: `shared_cursor`: exact across threads, through a locked addition a pick. `per_thread_cursor`: exact
 /// within each thread, writes nothing that is shared.
-/// Bias: none over a cycle; an equal-weight backend that goes and comes back loses up to part of one turn. Where the one
+/// Bias: none over a cycle. Of equal weights, one that is out when its turn would come has lost it: one that always is,
+/// however short, gets nothing. Where the one
 /// in turn is excluded or full, the pick is drawn at random from the cycle, so that its neighbour is not favoured; it
 /// counts as a turn.
 /// One backend: that one. None: the error.

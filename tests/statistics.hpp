@@ -162,7 +162,7 @@ inline std::string unfair(std::span<const std::uint64_t> counts, std::span<const
             return "backends of few picks have " + std::to_string(count) + " of " + std::to_string(n) +
                    " picks, expected are " + std::to_string(mean);
         tested = tested || (mean < 0.999 * n && off({0, mean}));  // that all have all is no answer
-        if (mean < enough) continue;  // its exact tail is all that there is
+        if (mean < enough) continue;                              // its exact tail is all that there is
         chi += (count - mean) * (count - mean) / mean;
         ++in_chi;
     }

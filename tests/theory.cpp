@@ -181,4 +181,5 @@ TEST_CASE("queues: the mean time in system is the supermarket model's within 3 %
     check_queues(0.9, 2, two_draws, 100, 2000);
     check_queues(0.9, 3, three_draws, 100, 2000);
     check_queues(0.99, 2, two_draws, 500, 12'000);
+    check_queues(0.99, 3, three_draws, 500, 16'000);
 }

@@ -86,7 +86,7 @@ TEST_CASE("shares are the weights, and so is each second choice among the others
     for (const auto& weights : {std::vector<std::uint32_t>(5, 1),
                                 std::vector<std::uint32_t>(200, 3),
                                 {1, 2, 3, 4},
-                                {1000, 1, 1},
+                                {50, 1, 1},
                                 {0, 1, 0, 1}}) {
         const auto t = named{weights}.make<rendezvous_table>();
         std::vector<std::uint64_t> first(weights.size());
@@ -100,7 +100,7 @@ TEST_CASE("shares are the weights, and so is each second choice among the others
         for (std::size_t i = 0; i < weights.size(); ++i) {
             auto others = weights;
             others[i] = 0;
-            CHECK(weir_test::unfair(second[i], others) == "");
+            if (weights[i] > 0) CHECK(weir_test::unfair(second[i], others) == "");
         }
     }
 }

@@ -6,10 +6,12 @@
 #include "support/manual_clock.hpp"
 
 #include <weir/load/peak_ewma.hpp>
+#include <weir/select/choices.hpp>
 #include <weir/select/random.hpp>
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <map>
 #include <thread>
 
@@ -53,6 +55,44 @@ bool chooses_the_least(const weir::registry_base<int>& r, const weir::least_conn
 }
 
 }  // namespace
+
+namespace {
+
+/// Calls whoever waits for it when a backend leaves: in the middle of an update, when it is published but not yet over.
+struct calls_on_leaving {
+    static constexpr bool timed = false;
+    std::function<void()>* call = nullptr;
+    struct pool {};
+    struct state {};
+    void join(pool&, state&) const noexcept {}
+    void leave(pool&, state&) const noexcept { (*call)(); }
+    void on_end(pool&, state&, weir::outcome, std::chrono::nanoseconds, std::chrono::nanoseconds) const noexcept {}
+    [[nodiscard]] int score(const pool&, const state&, const weir::load_reading&) const noexcept { return 0; }
+    bool operator==(const calls_on_leaving&) const = default;
+};
+
+}  // namespace
+
+TEST_CASE("who is published as ineligible is not chosen, also before the index of loads has followed") {
+    weir::registry<int> r;
+    for (int i = 0; i < 64; ++i) r.add(i);
+    const weir::least_connections<int> least{r};
+    std::function<void()> look;
+    const weir::choices<int, calls_on_leaving> watching{r, calls_on_leaving{&look}};
+    std::vector<weir::lease<int>> held;
+    for (int i = 0; i < 63; ++i) held.push_back(least.pick());
+    const weir::backend_id idle = least.pick().id();  // the only one without a lease
+    int looks = 0;
+    look = [&] {
+        ++looks;
+        CHECK(least.inspect([&](const weir::view& v, const auto&) { CHECK(!v.is_eligible(idle.slot)); }));
+        CHECK(least.pick().id() != idle);
+        CHECK(least.choose([&](int& b) { CHECK(r.find(std::to_string(b)) != idle); }) == weir::pick_error::none);
+    };
+    r.set(idle, weir::condition::ejected);
+    CHECK(looks == 1);
+    look = [] {};
+}
 
 TEST_CASE("the least loaded of all is chosen, by load / weight") {
     weir::registry<int> r;

@@ -51,16 +51,17 @@ struct least_load_policy {
     template <class Accept>
     [[nodiscard]] choice choose(const view& v, const table& t, state& s, const query& q, Accept accept) const noexcept {
         if (indexed && t.index != nullptr) {
-            if (const choice c = find(*t.index, q, accept)) return c;
+            if (const choice c = find(v, *t.index, q, accept)) return c;
         }
         if (indexed && v.equal_weights() && v.eligible().size() <= few) return scan_few(v, q, accept);
         return scan(v, t, s, q, accept);
     }
 
 private:
-    /// By the index: passes over whom `accept` refuses; gives up when there are too many of them.
+    /// By the index: passes over whom `accept` refuses; gives up when there are too many of them. The index follows the
+    /// snapshot a moment after it is published, so the snapshot is asked who is eligible, whatever the predicate.
     template <class Accept>
-    static choice find(load_index& index, const query& q, Accept accept) noexcept {
+    static choice find(const view& v, load_index& index, const query& q, Accept accept) noexcept {
         std::uint32_t refused[load_index::most_refused];
         std::size_t count = 0;
         int moved = 0;
@@ -72,7 +73,7 @@ private:
                 ++moved;
                 continue;
             }
-            if (accept(found.slot)) return {.index = found.slot};
+            if (v.is_eligible(found.slot) && accept(found.slot)) return {.index = found.slot};
             refused[count++] = found.slot;
         }
         return {};

@@ -1,7 +1,6 @@
 // What does a pick cost? The selectors against the floors of the same run, and against what people write today. What keyed
 // tables cost besides, and those of other software, is in remap.cpp.
 
-#include "../examples/common/cycle_clock.hpp"
 #include "ratio_table.hpp"
 
 #include <weir/weir.hpp>
@@ -20,7 +19,7 @@
 
 namespace {
 
-using examples::cycle_clock;
+using weir::cycle_clock;
 
 struct server {
     std::uint64_t number;
@@ -246,7 +245,7 @@ void add_floors() {
     add("floor: steady_clock", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::DoNotOptimize(std::chrono::steady_clock::now());
     });
-    add("floor: cycle counter", "-", [](benchmark::State& state) {
+    add("floor: cycle_clock", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::DoNotOptimize(cycle_clock::now());
     });
     add("floor: empty loop", "-", [](benchmark::State& state) {
@@ -412,7 +411,7 @@ void add_selectors() {
             return selector;
         });
     add_timed<weir::p2c_peak_ewma<server>>("p2c_peak_ewma", [](registry& r) { return weir::p2c_peak_ewma{r}; });
-    add_timed<weir::p2c_peak_ewma<server>, cycle_clock>("p2c_peak_ewma, cycle counter",
+    add_timed<weir::p2c_peak_ewma<server>, cycle_clock>("p2c_peak_ewma, cycle_clock",
                                                         [](auto& r) { return weir::p2c_peak_ewma{r}; });
     add_timed<weir::choices<server, weir::ewma>>("choices, ewma",
                                                  [](registry& r) { return weir::choices{r, weir::ewma{}}; });

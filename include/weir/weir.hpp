@@ -8,6 +8,7 @@
 #include "adapt/slow_start.hpp"
 #include "adapt/sticky.hpp"
 #include "condition.hpp"
+#include "cycle_clock.hpp"
 #include "fwd.hpp"
 #include "hash.hpp"
 #include "hashing/anchor_buckets.hpp"

@@ -44,6 +44,7 @@ struct mean_estimate {
         return read(s).expected(quick_exp(idle), median, prior_weight);
     }
 
+    static bool ignores(const state&, double) noexcept { return false; }
     static bool observe(state& s, double idle, double sample) noexcept {
         ewma_estimator e = read(s);
         for (int tries = 0; tries < 8; ++tries) {  // after that many the sample is one among very many

@@ -48,6 +48,7 @@ namespace detail {
 ///     double fresh(const state&, read_median);                   // what to expect right after a sample
 ///     double expected(const state&, double idle, double median);       // ... on its way to the median
 ///     bool observe(state&, double idle, double sample);          // whether it has changed
+///     bool ignores(const state&, double sample);                 // ... it would not, right after another sample
 template <class Estimate>
 class latency_metric {
 public:
@@ -78,14 +79,17 @@ public:
 
     void on_start(pool&, state& s, std::chrono::nanoseconds started) const noexcept { s.age.start(started); }
 
-    void on_end(pool& p, state& s, outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
-                std::chrono::nanoseconds started) const noexcept {
+    WEIR_ALWAYS_INLINE void on_end(pool& p, state& s, outcome how, std::chrono::nanoseconds latency,
+                                   std::chrono::nanoseconds now, std::chrono::nanoseconds started) const noexcept {
         const double sample = static_cast<double>(latency.count());
         if (how != outcome::success) [[unlikely]] {
             observe_failure(p, s, how, sample, now);
         } else {
-            if (s.failures.load(std::memory_order_relaxed) != 0) s.failures.store(0, std::memory_order_relaxed);
-            if (sample >= 0) observe(p, s, sample, sample, now);
+            if (s.failures.load(std::memory_order_relaxed) != 0) [[unlikely]]
+                s.failures.store(0, std::memory_order_relaxed);
+            const bool changes_nothing = is_within(grain_, s, now) && Estimate::ignores(s.estimate, sample) &&
+                                         Estimate::ignores(s.measured, sample);
+            if (sample >= 0 && !changes_nothing) observe(p, s, sample, sample, now);
         }
         s.age.end(started);  // last: a locked addition, behind which all else would wait
     }
@@ -133,8 +137,8 @@ private:
     }
 
     /// `measured` is the sample without what a failure counts for; below 0: there is none.
-    WEIR_ALWAYS_INLINE void observe(pool& p, state& s, double sample, double measured,
-                                    std::chrono::nanoseconds now) const noexcept {
+    WEIR_OUT_OF_LINE void observe(pool& p, state& s, double sample, double measured,
+                                  std::chrono::nanoseconds now) const noexcept {
         // Time passes in grains, so that a busy backend's line is not written for each sample. Who comes first in a grain
         // takes the time since the previous one for itself: concurrent ones share it out.
         double idle = 0;

@@ -55,16 +55,15 @@ struct peak_estimate {
         return estimate > 0 ? median + (estimate - median) / quick_exp(idle) : median;
     }
 
-    WEIR_ALWAYS_INLINE static bool observe(state& s, double idle, double sample) noexcept {
-        const double estimate = s.load(std::memory_order_relaxed);
-        if (sample <= estimate && idle == 0) return false;  // below the peak, and no time for it to decay
-        return replace(s, estimate, idle, sample);
+    /// Below the peak, which has had no time to decay.
+    WEIR_ALWAYS_INLINE static bool ignores(const state& s, double sample) noexcept {
+        return sample <= s.load(std::memory_order_relaxed);
     }
-
-private:
-    WEIR_NEVER_INLINE static bool replace(state& s, double estimate, double idle, double sample) noexcept {
+    static bool observe(state& s, double idle, double sample) noexcept {
+        if (idle == 0 && ignores(s, sample)) return false;
         constexpr peak_ewma_estimator estimator{1};  // idle is in time constants
-        for (int tries = 0; tries < 8; ++tries) {    // after that many the sample is one among very many
+        double estimate = s.load(std::memory_order_relaxed);
+        for (int tries = 0; tries < 8; ++tries) {  // after that many the sample is one among very many
             const double next = estimate == 0 ? sample : estimator.observe(estimate, idle, sample);
             if (s.compare_exchange_weak(estimate, next, std::memory_order_relaxed)) break;
         }

@@ -63,6 +63,22 @@ TEST_CASE("turns survive updates; what one that leaves was owed does not come ba
     CHECK(q.picks(5) == "baaba");
 }
 
+TEST_CASE("picks and a change of conditions move the same credits: no turn is lost between them") {
+    weir::registry<int> r;
+    const auto first = r.add(1);
+    r.add(2);
+    const weir::nginx_least_conn turns{r};
+    using table = weir::nginx_least_conn_policy::table;
+    decltype(table::credits) before, after;
+    turns.inspect([&](const weir::view&, const table& t) { before = t.credits; });
+    r.set(first, weir::condition::ejected);
+    turns.inspect([&](const weir::view&, const table& t) { after = t.credits; });
+    CHECK(before == after);
+    r.set_weight(first, 2);
+    turns.inspect([&](const weir::view&, const table& t) { after = t.credits; });
+    CHECK(before != after);
+}
+
 TEST_CASE("two threads share the turns: nobody gains or loses more than those that race", "[threads]") {
     idle_pool p{{3, 2, 1}};
     std::atomic<std::uint64_t> counts[3]{};

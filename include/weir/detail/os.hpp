@@ -41,6 +41,15 @@ inline bool process_barrier() noexcept {
 #endif
 }
 
+/// The calling thread's own number, the same in a forked child; not 0. Where nobody forks all have one.
+inline std::uintptr_t this_thread_number() noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    return (std::uintptr_t)::pthread_self();  // a number or a pointer, by system
+#else
+    return 1;
+#endif
+}
+
 /// Has `child` called in each forked child, in the thread that forked.
 inline void at_fork_in_child(void (*child)()) noexcept {
 #if defined(__unix__) || defined(__APPLE__)

@@ -18,22 +18,25 @@ namespace weir::inline WEIR_ABI {
 /// Complexity: O(eligible) a pick, one cache line a backend; O(n) an update. Memory: 8 bytes a backend.
 /// Thread safety: a pick writes the credits of all that tie, which all threads share.
 /// Bias: none. What a backend is owed survives updates, in proportion to its weight where that changes; newcomers start at 0.
+/// (Picks that run while members or weights change may lose the turn that they take meanwhile.)
 /// One backend: that one. None: the error.
 /// Source: nginx 1.22, ngx_http_upstream_get_least_conn_peer.
 struct nginx_least_conn_policy {
     struct table {
-        std::unique_ptr<std::atomic<std::int64_t>[]> credits;  // by slot; not const: picks move them
+        std::shared_ptr<std::vector<std::atomic<std::int64_t>>> credits;  // by slot; not const: picks move them
     };
     struct state {};
 
     [[nodiscard]] table build(const view& v, const before<table>* b, const state&) const {
-        table t{std::make_unique<std::atomic<std::int64_t>[]>(v.slots())};
+        // Picks go on moving them while conditions change: the same members keep the same credits.
+        if (b != nullptr && b->members.roster() == v.roster()) return {b->table.credits};
+        table t{std::make_shared<std::vector<std::atomic<std::int64_t>>>(v.slots())};
         for (std::uint32_t i = 0; b != nullptr && i < (std::min)(v.slots(), b->members.slots()); ++i) {
             if (!v.is_member(i) || !b->members.is_member(i) || v.id(i) != b->members.id(i)) continue;
-            const std::int64_t owed = b->table.credits[i].load(std::memory_order_relaxed);
+            const std::int64_t owed = (*b->table.credits)[i].load(std::memory_order_relaxed);
             const std::uint32_t was = b->members.weight(i), is = v.weight(i);
-            t.credits[i] = was == is || was == 0 ? owed
-                                                 : static_cast<std::int64_t>(static_cast<double>(owed) / was * is);
+            (*t.credits)[i] = was == is || was == 0 ? owed
+                                                    : static_cast<std::int64_t>(static_cast<double>(owed) / was * is);
         }
         return t;
     }
@@ -57,6 +60,7 @@ struct nginx_least_conn_policy {
             }
         }
         if (!tie) return {.index = best};
+        auto& credits = *t.credits;
         std::uint32_t winner = choice::nobody;
         std::int64_t most = 0, gained = 0;
         for (const std::uint32_t i : v.eligible()) {
@@ -64,7 +68,7 @@ struct nginx_least_conn_policy {
             // Loads may have moved since: whoever still is as light as the best takes its turn.
             if (i != best && lighter(least, best, v.in_flight(i), i)) continue;
             const std::int64_t w = v.weight(i);
-            const std::int64_t credit = t.credits[i].fetch_add(w, std::memory_order_relaxed) + w;
+            const std::int64_t credit = credits[i].fetch_add(w, std::memory_order_relaxed) + w;
             gained += w;
             if (winner == choice::nobody || credit > most) {
                 winner = i;
@@ -72,7 +76,7 @@ struct nginx_least_conn_policy {
             }
         }
         if (winner == choice::nobody) return {.index = best};
-        t.credits[winner].fetch_sub(gained, std::memory_order_relaxed);
+        credits[winner].fetch_sub(gained, std::memory_order_relaxed);
         return {.index = winner};
     }
 };

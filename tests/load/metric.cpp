@@ -164,6 +164,43 @@ TEST_CASE("a lease ends in those metrics that were told of its start, with the s
     CHECK(second->shared.unmeasured == 1);
 }
 
+TEST_CASE("a backend's only metric is told of the leases that it saw start, with others beside it or not") {
+    using namespace std::chrono_literals;
+    weir_test::manual_clock::set(7s);
+    weir::registry<int, weir_test::manual_clock> r;
+    const auto id = r.add(1);
+    std::shared_ptr<weir::detail::metric_pool_of<ledger>> first, second;
+    const weir::round_robin plain{r};
+    auto before = plain.pick();
+    const weir::basic_selector one{r, keeps_a_ledger{{1}, &first}};
+    before.complete(weir::outcome::success);
+    CHECK(first->shared.ends == 0);
+
+    auto alone = plain.pick();
+    CHECK(first->shared.open == (7s).count() * 1'000'000'000);
+    weir_test::manual_clock::advance(2s);
+    alone.complete(weir::outcome::success);
+    CHECK(first->shared.now == (9s).count() * 1'000'000'000);
+
+    auto across = plain.pick();
+    const weir::basic_selector other{r, keeps_a_ledger{{2}, &second}};
+    across.complete(weir::outcome::failure);
+    CHECK(second->shared.ends == 0);
+
+    plain.pick().complete(weir::outcome::success, 5s);
+    CHECK(first->shared.now == (14s).count() * 1'000'000'000);
+    CHECK(second->shared.now == (14s).count() * 1'000'000'000);
+    CHECK(second->shared.ends == 1);
+
+    auto last = plain.pick();
+    r.remove(id);
+    last.complete(weir::outcome::success);
+    CHECK(first->shared.starts == 4);
+    CHECK(first->shared.ends == 4);
+    CHECK(first->shared.open == 0);
+    CHECK(second->shared.open == 0);
+}
+
 TEST_CASE("who has measured a latency spares the registry's clock, and nobody's time runs past its end") {
     using namespace std::chrono_literals;
     weir_test::manual_clock::set(7s);

@@ -69,6 +69,7 @@
 #include "selector.hpp"
 #include "tables/alias_table.hpp"
 #include "tables/least_tree.hpp"
+#include "tables/lightest_tree.hpp"
 #include "tables/priority_load.hpp"
 #include "tables/rotation.hpp"
 #include "tables/smooth_sequence.hpp"

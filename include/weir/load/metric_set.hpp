@@ -1,6 +1,6 @@
 #pragma once
 
-#include "load_index.hpp"
+#include "load_index_source.hpp"
 #include "metric.hpp"
 
 #include <chrono>

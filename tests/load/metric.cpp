@@ -7,9 +7,32 @@
 #include <weir/select/least_load.hpp>
 #include <weir/select/round_robin.hpp>
 
+#include <atomic>
 #include <cstdint>
 
 namespace {
+
+namespace exemplar {
+using namespace weir;
+// As the header has it, word for word: tests/docs.cmake compares them.
+// clang-format off
+struct failures_seen {
+    static constexpr bool timed = false;                      // true: leases read the clock
+    struct pool {};
+    struct state { std::atomic<std::uint32_t> failures{0}; };
+    void join(pool&, state&) const noexcept {}                // became eligible
+    void leave(pool&, state&) const noexcept {}               // is not any more
+    void on_end(pool&, state& s, outcome how, std::chrono::nanoseconds, std::chrono::nanoseconds) const noexcept {
+        if (how == outcome::failure) ++s.failures;            // ... latency (< 0: unknown), now
+    }
+    double score(const pool&, const state& s, const load_reading& r) const noexcept {
+        return r.in_flight + s.failures;
+    }
+    bool operator==(const failures_seen&) const = default;    // equal metrics of a registry share their state
+};
+// clang-format on
+}  // namespace exemplar
+static_assert(weir::stateful_metric<exemplar::failures_seen>);
 
 /// Counts its members, which join and leave in pairs.
 struct census {
@@ -27,6 +50,21 @@ struct census {
 static_assert(weir::stateful_metric<census>);
 
 }  // namespace
+
+TEST_CASE("the exemplar avoids whoever has failed") {
+    weir::registry<int> r;
+    r.add(1);
+    r.add(2);
+    const weir::least_load balancer{r, exemplar::failures_seen{}};
+    auto failed = balancer.pick();
+    const int bad = *failed;
+    failed.complete(weir::outcome::failure);
+    for (int i = 0; i < 20; ++i) {
+        auto lease = balancer.pick();
+        CHECK(*lease != bad);
+        lease.complete(weir::outcome::success);
+    }
+}
 
 TEST_CASE("weights divide scores of any type without overflow") {
     using weir::detail::lighter;

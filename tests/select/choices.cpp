@@ -52,6 +52,50 @@ TEST_CASE("choices never draws the same backend twice: of two the loaded one is 
     }
 }
 
+TEST_CASE("weights however uneven leave a hung backend with competition: of 1 and 1000 the light one gets the picks") {
+    for (const std::uint32_t heavy_weight : {10u, 1000u})
+        for (const std::size_t light : {1u, 2u, 20u})
+            for (const bool restricted : {false, true}) {  // everybody eligible has a path of its own
+                INFO("1:" << heavy_weight << ", " << light << " light" << (restricted ? ", another excluded" : ""));
+                weir::registry<int, manual_clock> r;
+                std::vector<weir::backend_id> others;
+                const auto add_light = [&] {
+                    while (others.size() < light) others.push_back(r.add(static_cast<int>(others.size())));
+                };
+                if (light != 2) add_light();  // the heavy one is the last slot, or the first
+                const auto heavy = r.add(-1, {.weight = heavy_weight});
+                add_light();
+                const weir::power_of_two two{r, {.seed = 9}};
+                const weir::choices<int, weir::in_flight, 3> three{r, {}, {.seed = 9}};
+                const weir::choices by_latency{r, weir::peak_ewma{}, weir::selector_options{.seed = 9}};
+                std::vector<weir::backend_id> exclude;
+                if (restricted) exclude.push_back(r.add(-2, {.weight = heavy_weight}));
+
+                const auto at_rest = [&](const auto& selector) {
+                    std::vector<std::uint64_t> counts(r.members().size());
+                    for (int i = 0; i < 20'000; ++i) ++counts[selector.pick({.exclude = exclude}).id().slot];
+                    std::vector<std::uint32_t> weights(counts.size(), 1);
+                    weights[heavy.slot] = heavy_weight;
+                    if (restricted) weights.back() = 0;
+                    return unfair(counts, weights);
+                };
+                CHECK(at_rest(two) == "");
+                CHECK(at_rest(three) == "");
+                CHECK(at_rest(by_latency) == "");
+
+                if (restricted) others.push_back(exclude.front());
+                std::vector<weir::lease<int>> hung;
+                for (int i = 0; i < 3; ++i) hung.push_back(two.pick({.exclude = others}));
+                const auto again = [&](const auto& selector) {
+                    int picks = 0;
+                    for (int i = 0; i < 2'000; ++i) picks += selector.pick({.exclude = exclude}).id() == heavy ? 1 : 0;
+                    return picks;
+                };
+                CHECK(again(two) == 0);
+                CHECK(again(three) == 0);
+            }
+}
+
 TEST_CASE("the busiest of n is never chosen, and of all but one busy the idle one is as often as it is drawn") {
     weir::registry<int> r;
     for (int i = 0; i < 10; ++i) r.add(i);

@@ -36,6 +36,8 @@ subject describe() {
         s.most = Entry::most;
     }
     if constexpr (requires { Entry::heeds_degraded; }) s.heeds_degraded = Entry::heeds_degraded;
+    if constexpr (requires { Entry::takes_turns; }) s.takes_turns = Entry::takes_turns;
+    if constexpr (requires { Entry::fill; }) s.fill = Entry::fill;
     s.name = name_of<Entry>();
     s.make_string = &make<Entry, std::string>;
     s.make_mortal = &make<Entry, mortal>;

@@ -125,7 +125,7 @@ TEST_CASE("who takes a slot that was used is not owed what the one before it was
 
 TEST_CASE("draws are by weight, for written cycles and for long ones, and the lead-in does not count") {
     for (const std::vector<std::uint32_t>& weights :
-         {std::vector<std::uint32_t>{5, 1, 1}, {1, 1, 1}, {70'001, 30'000, 0, 1}}) {
+         {std::vector<std::uint32_t>{5, 1, 1}, {1, 1, 1}, {70'001, 30'000, 0, 100}}) {
         members m{weights};
         const auto& before = m.now();
         rotation::common shared;

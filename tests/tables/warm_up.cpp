@@ -145,3 +145,20 @@ TEST_CASE("a factor admits its part of all bits, and whoever is admitted stays s
     CHECK(w->admits(1, 0, 100s));
     CHECK_FALSE(w->admits(1, ~std::uint64_t{0}, 109s));
 }
+
+TEST_CASE("options out of bounds are refused in words, whoever is warming") {
+    const auto old = members({1}), both = members({1, 2});
+    const auto with = [&](const slow_start_options& o, const weir::view& next) {
+        return warm_up::after(old, nullptr, next, 1h, o);
+    };
+    CHECK_THROWS_WITH(with({.window = -1ns}, both), "weir: warm_up: a window of -1 ns is below 0");
+    CHECK_THROWS_WITH(with({.aggression = 0}, both),
+                      "weir: warm_up: an aggression of 0.000000 is not above 0 and finite");
+    CHECK_THROWS_WITH(with({.floor = 1.5}, both), "weir: warm_up: a floor of 1.500000 is not above 0 and at most 1");
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinite = std::numeric_limits<double>::infinity();
+    for (const double bad : {-1.0, nan, infinite}) {
+        CHECK_THROWS_AS(with({.aggression = bad}, old), std::invalid_argument);
+        CHECK_THROWS_AS(with({.floor = bad}, old), std::invalid_argument);
+    }
+    CHECK_NOTHROW(with({.window = 0s, .aggression = 1e-9, .floor = 1}, both));
+}

@@ -1,12 +1,9 @@
 #pragma once
 
-#include "../detail/error.hpp"
 #include "../selector/rescue.hpp"
 #include "../tables/warm_up.hpp"
 
-#include <limits>
 #include <memory>
-#include <string>
 
 namespace weir::inline WEIR_ABI {
 
@@ -33,13 +30,7 @@ struct slow_start {
 
     /// `window` 0 or more, `aggression` above 0 and finite, `floor` above 0 and at most 1; throws std::invalid_argument.
     explicit slow_start(const Policy& p = Policy{}, const slow_start_options& o = {}) : inner{p}, options{o} {
-        if (o.window.count() < 0)
-            detail::reject("slow_start: a window of " + std::to_string(o.window.count()) + " ns is below 0");
-        if (!(o.aggression > 0 && o.aggression <= (std::numeric_limits<double>::max)()))
-            detail::reject("slow_start: an aggression of " + std::to_string(o.aggression) +
-                           " is not above 0 and finite");
-        if (!(o.floor > 0 && o.floor <= 1))
-            detail::reject("slow_start: a floor of " + std::to_string(o.floor) + " is not above 0 and at most 1");
+        detail::check_slow_start("slow_start", o);
     }
 
     struct table {

@@ -5,6 +5,7 @@
 #include "../load/in_flight.hpp"
 #include "../load/peak_ewma.hpp"
 #include "../selector.hpp"
+#include "../selector/rescue.hpp"
 #include "../tables/weighted_draw.hpp"
 
 #include <algorithm>
@@ -17,9 +18,11 @@ namespace weir::inline WEIR_ABI {
 ///
 /// Rule: weights apply to the draws, and what is compared is load / weight; a tie goes to the first drawn, so at rest
 /// the shares are the weights'. A backend that may not be chosen is drawn again, never compared.
-/// Complexity: O(D) a pick; O(n) an update. Memory: 8 bytes a backend where weights differ, and what the metric keeps.
+/// Complexity: O(D) a pick, O(n) where all draws fall on those that may not be chosen; O(n) an update. Memory: 8 bytes a
+/// backend where weights differ, and what the metric keeps.
 /// Thread safety: picks write nothing that is shared.
-/// Bias: with weights so uneven that one backend is nearly always drawn, the further draws are given up after a few tries.
+/// Bias: with weights so uneven that one backend is nearly always drawn, the one that it is compared with is drawn evenly
+/// among the others after a few tries. At rest that changes no share.
 /// One backend: that one. None: the error. Fewer than D: all of them are compared.
 /// Source: Mitzenmacher 2001. Envoy, gRPC and grpc-java draw with replacement, which may compare a backend with itself.
 template <metric Metric, std::uint32_t D>
@@ -73,12 +76,23 @@ private:
         }
         const std::uint32_t a = t.draw.draw(v, q.random());
         std::uint32_t b = t.draw.draw(v, q.random());
-        for (std::uint32_t tries = 1; b == a && tries < redraws; ++tries) b = t.draw.draw(v, q.random());
+        for (std::uint32_t tries = 1; b == a; ++tries)
+            b = tries < redraws ? t.draw.draw(v, q.random()) : another(v, q, n, a);
         const auto load_a = s.reader.score(v, t.loads, a, now), load_b = s.reader.score(v, t.loads, b, now);
         return detail::branchless(detail::lighter(load_b, v.weight(b), load_a, v.weight(a)), b, a);
     }
 
     static constexpr std::uint32_t redraws = 8;  // for a second backend: in vain where one has nearly all the weight
+    static constexpr std::uint32_t neighbours = 32;  // of a random rank that are asked when draws were in vain
+
+    /// An eligible member other than `one`, each as likely. `n` are eligible, two or more.
+    WEIR_NEVER_INLINE static std::uint32_t another(const view& v, const query& q, std::uint32_t n,
+                                                   std::uint32_t one) noexcept {
+        const auto all = v.eligible();
+        auto rank = static_cast<std::uint32_t>(q.random_below(n - 1));
+        if (all[rank] >= one) ++rank;  // they ascend: past it, and it is past all before it
+        return all[rank];
+    }
 
     template <class Accept>
     choice choose_any(const view& v, const table& t, state& s, const query& q, Accept accept, std::uint32_t n,
@@ -106,15 +120,21 @@ private:
         };
         for (std::uint32_t tries = 0; count < wanted && tries < redraws * D; ++tries)
             consider(t.draw.draw(v, q.random()));
-        if (count > 0 && count < wanted && t.draw.even()) {
-            // All draws fell on the same few: then the neighbours of a random one, so that a hung one has competition.
+        if (count < wanted) [[unlikely]] {
+            if (count == 0) {  // all draws fell on what may not be chosen: then an exact one among the others
+                const choice other = detail::rescue(v, q, accept);
+                if (!other) return {};
+                consider(other.index);
+                best.reason = other.reason;
+            }
+            // Draws fell on the same few: then the neighbours of a random one, so that a hung one has competition.
             auto rank = static_cast<std::uint32_t>(q.random_below(n));
-            for (std::uint32_t steps = (std::min)(n, 4 * D); count < wanted && steps > 0; --steps) {
+            for (std::uint32_t steps = (std::min)(n, neighbours); count < wanted && steps > 0; --steps) {
                 consider(v.eligible()[rank]);
                 rank = rank + 1 == n ? 0 : rank + 1;
             }
         }
-        if (refused) best.reason = pick_reason::rerouted;
+        if (refused && best.reason == pick_reason::chosen) best.reason = pick_reason::rerouted;
         return best;
     }
 };

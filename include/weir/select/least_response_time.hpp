@@ -8,9 +8,14 @@ namespace weir::inline WEIR_ABI {
 /// Takes the backend with the least latency times queue of all: `least_load` by a latency metric, plain unless another is
 /// named: `weir::least_response_time balancer{servers, weir::peak_ewma{}};`
 ///
-/// Rule, thread safety and bias: least_load_policy; what is expected of a backend: the metric. A pick reads the clock
-/// unless it is told the time, and ending a lease reads it once.
-/// Complexity: O(eligible) a pick, two cache lines a backend; with hundreds of backends p2c_peak_ewma is as good.
+/// Rule: that of least_load_policy; the load is the expected latency times the queue that is there, which is the metric's
+/// to say. A pick reads the clock unless it is told the time, and ending a lease reads it once.
+/// Complexity: O(eligible) a pick, two cache lines a backend; with hundreds of backends p2c_peak_ewma is as good. O(n) an
+/// update. Ending a lease: O(1).
+/// Memory: 8 bytes a slot; and a state of the metric a backend, shared by all selectors of a registry with an equal metric.
+/// Thread safety: picks write nothing that is shared, but that every start and end of a lease of the registry, by whatever
+/// selector, writes the backend's state of the metric. Threads that pick at once may choose the same backend.
+/// Bias: at rest none, the shares are the weights'. While nothing queues the fastest takes nearly all.
 /// One backend: that one. None: the error.
 /// Source: nginx least_time, (response time) x (1 + connections) / weight. There the whole is divided by the weight.
 template <class Backend, metric Metric = ewma>

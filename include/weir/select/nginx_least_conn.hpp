@@ -3,6 +3,7 @@
 #include "../selector.hpp"
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -17,27 +18,41 @@ namespace weir::inline WEIR_ABI {
 /// servers. nginx lowers the weight of a server that failed; here conditions take a backend out instead.
 /// Complexity: O(eligible) a pick, one cache line a backend; O(n) an update. Memory: 8 bytes a backend.
 /// Thread safety: a pick writes the credits of all that tie, which all threads share.
-/// Bias: none. What a backend is owed survives updates, in proportion to its weight where that changes; newcomers start at 0.
-/// (Picks that run while members or weights change may lose the turn that they take meanwhile.)
+/// Bias: none. Across updates each keeps what it is owed, in turns: where nginx keeps credits as numbers, those beside a
+/// heavy backend that leaves would have hundreds of turns in a row. What one that leaves was owed is shared out; newcomers
+/// start at 0. Where picks exclude a heavy backend, the others first catch up what they are ahead or behind, as in nginx.
+/// Picks that run while an update builds its table may lose the turn that they take.
 /// One backend: that one. None: the error.
 /// Source: nginx 1.22, ngx_http_upstream_get_least_conn_peer.
 struct nginx_least_conn_policy {
     struct table {
-        std::shared_ptr<std::vector<std::atomic<std::int64_t>>> credits;  // by slot; not const: picks move them
+        std::unique_ptr<std::atomic<std::int64_t>[]> credits;  // by slot; not const: picks move them
+        std::int64_t parts = 1;                                // of a unit of weight, in which credits are kept
+        double turn = 0;                                       // the credit that a pick takes: all weights' parts
     };
     struct state {};
 
     [[nodiscard]] table build(const view& v, const before<table>* b, const state&) const {
-        // Picks go on moving them while conditions change: the same members keep the same credits.
-        if (b != nullptr && b->members.roster() == v.roster()) return {b->table.credits};
-        table t{std::make_shared<std::vector<std::atomic<std::int64_t>>>(v.slots())};
-        for (std::uint32_t i = 0; b != nullptr && i < (std::min)(v.slots(), b->members.slots()); ++i) {
-            if (!v.is_member(i) || !b->members.is_member(i) || v.id(i) != b->members.id(i)) continue;
-            const std::int64_t owed = (*b->table.credits)[i].load(std::memory_order_relaxed);
-            const std::uint32_t was = b->members.weight(i), is = v.weight(i);
-            (*t.credits)[i] = was == is || was == 0 ? owed
-                                                    : static_cast<std::int64_t>(static_cast<double>(owed) / was * is);
+        table t{std::make_unique<std::atomic<std::int64_t>[]>(v.slots())};
+        // Kept in whole weights, credits would be off by the roundings of many updates. Below 2^61, with few turns owed.
+        if (v.total_weight() < std::uint64_t{1} << 40) t.parts = std::int64_t{1} << 16;
+        t.turn = static_cast<double>(v.total_weight()) * static_cast<double>(t.parts);
+        if (b == nullptr) return t;
+        if (v.eligible().empty()) {  // nothing to measure turns by
+            t.parts = b->table.parts;
+            t.turn = b->table.turn;
         }
+        const double rescaled = b->table.turn > 0 ? t.turn / b->table.turn : 1;
+        for (std::uint32_t i = 0; i < (std::min)(v.slots(), b->members.slots()); ++i) {
+            if (!v.is_member(i) || !b->members.is_member(i) || v.id(i) != b->members.id(i)) continue;
+            const std::int64_t owed = b->table.credits[i].load(std::memory_order_relaxed);
+            t.credits[i] = rescaled == 1 ? owed : std::llround(static_cast<double>(owed) * rescaled);
+        }
+        std::int64_t excess = 0;
+        for (const std::uint32_t i : v.eligible()) excess += t.credits[i].load(std::memory_order_relaxed);
+        if (excess == 0) return t;
+        const double each = static_cast<double>(excess) / static_cast<double>(v.total_weight());
+        for (const std::uint32_t i : v.eligible()) t.credits[i] -= std::llround(each * v.weight(i));
         return t;
     }
 
@@ -60,15 +75,14 @@ struct nginx_least_conn_policy {
             }
         }
         if (!tie) return {.index = best};
-        auto& credits = *t.credits;
         std::uint32_t winner = choice::nobody;
         std::int64_t most = 0, gained = 0;
         for (const std::uint32_t i : v.eligible()) {
             if (i < best || !accept(i)) continue;
             // Loads may have moved since: whoever still is as light as the best takes its turn.
             if (i != best && lighter(least, best, v.in_flight(i), i)) continue;
-            const std::int64_t w = v.weight(i);
-            const std::int64_t credit = credits[i].fetch_add(w, std::memory_order_relaxed) + w;
+            const std::int64_t w = v.weight(i) * t.parts;
+            const std::int64_t credit = t.credits[i].fetch_add(w, std::memory_order_relaxed) + w;
             gained += w;
             if (winner == choice::nobody || credit > most) {
                 winner = i;
@@ -76,7 +90,7 @@ struct nginx_least_conn_policy {
             }
         }
         if (winner == choice::nobody) return {.index = best};
-        credits[winner].fetch_sub(gained, std::memory_order_relaxed);
+        t.credits[winner].fetch_sub(gained, std::memory_order_relaxed);
         return {.index = winner};
     }
 };

@@ -62,11 +62,13 @@ private:
 /// no position but the counter, and is off from the exact share by a few picks at most at any time. Across updates each
 /// backend keeps what it is owed, newcomers start at 0; an update that changes no turn changes nothing.
 /// Complexity: O(1) a pick (long cycles: one search within a bucket); an update: see `rotation`.
-/// Memory: 4 bytes an entry of the cycle, at least 2 KiB. `per_thread_cursor`: 12 KiB more; and where weights differ and
-/// an update changes turns, a cycle for each thread that has picked: such updates take as many times longer.
+/// Memory: 4 bytes an entry of the cycle, 8 where weights differ; at least 2 KiB. `per_thread_cursor`: 12 KiB more; and
+/// where weights differ and an update changes turns, a cycle for each thread that has picked: such updates take as many
+/// times longer.
 /// Thread safety: `shared_cursor`: exact across threads, through a locked addition a pick. `per_thread_cursor`: exact
 /// within each thread, writes nothing that is shared.
-/// Bias: none over a cycle; an equal-weight backend that goes and comes back loses up to part of one turn. Where the one
+/// Bias: none over a cycle. Of equal weights, one that is out when its turn would come has lost it: one that always is,
+/// however short, gets nothing. Where the one
 /// in turn is excluded or full, the pick is drawn at random from the cycle, so that its neighbour is not favoured; it
 /// counts as a turn.
 /// One backend: that one. None: the error.

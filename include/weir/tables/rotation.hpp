@@ -22,7 +22,8 @@ namespace weir::inline WEIR_ABI {
 /// ratio walk through intervals of the weights' lengths, after an opening that evens out what is owed.
 /// Complexity: O(1) a turn (long cycles: one search within a bucket). Making one: O(n) where weights are equal or no turn
 /// changes; else O(cycle (log n + different weights)); for long cycles O(n log n), and as many turns as the last one has
-/// made, up to 65,536. Memory: 4 bytes an entry of the cycle, at least 2 KiB. Thread safety: const members, any thread.
+/// made, up to 65,536. Memory: 4 bytes an entry of the cycle, 8 where weights differ; at least 2 KiB. Thread safety: const
+/// members, any thread.
 class alignas(detail::cache_line) rotation {
     struct cycle {
         std::vector<std::uint32_t> entries;  // slots: the lead-in, then the cycle, repeated while it is short
@@ -157,9 +158,12 @@ private:
                 c.intervals = weighted_intervals{weights};
                 c.ranks.assign(eligible.begin(), eligible.end());
                 if (owed == nullptr) return c;
-                // Two turns a backend on average leave nobody owed a whole one.
-                c.entries = staggered_turns(weights, credits, (std::max)(2 * weights.size(), shortest));
-                for (std::uint32_t& one : c.entries) one = eligible[one];
+                // By slot: by rank, whoever goes or comes would shift the others' parts of a turn, and bring many of them
+                // forward. Two turns a backend on average leave nobody owed a whole one.
+                std::vector<std::uint32_t> of_slots(v.slots());
+                credits.assign(v.slots(), 0);
+                for (const std::uint32_t i : eligible) of_slots[i] = v.weight(i), credits[i] = (*owed)[i];
+                c.entries = staggered_turns(of_slots, credits, (std::max)(2 * weights.size(), shortest));
                 return c;
             }
             c.sequence = smooth_sequence{weights, credits};
@@ -168,12 +172,8 @@ private:
             for (const std::uint32_t rank : c.sequence.entries()) c.entries.push_back(eligible[rank]);
         }
         c.length = c.entries.size() - c.lead_in;
-        while (c.entries.size() < shortest) {
-            const std::size_t size = c.entries.size();
-            c.entries.resize(size + c.length);
-            std::copy_n(c.entries.begin() + static_cast<std::ptrdiff_t>(c.lead_in), c.length,
-                        c.entries.begin() + static_cast<std::ptrdiff_t>(size));
-        }
+        while (c.entries.size() < shortest)
+            for (std::size_t k = 0; k < c.length; ++k) c.entries.push_back(c.entries[c.lead_in + k]);
         return c;
     }
 

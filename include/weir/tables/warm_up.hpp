@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../detail/between.hpp"
+#include "../detail/error.hpp"
 #include "../snapshot.hpp"
 
 #include <algorithm>
@@ -8,7 +9,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,6 +22,20 @@ struct slow_start_options {
     double aggression = 1;                                       ///< above 0; 1 is linear, more is steeper at first
     double floor = 0.1;                                          ///< above 0, at most 1: the factor it starts with
 };
+
+namespace detail {
+
+/// Throws std::invalid_argument for options out of bounds, in the name of `who`, who was given them.
+inline void check_slow_start(const char* who, const slow_start_options& o) {
+    const auto refuse = [&](const std::string& what) { reject(who + (": " + what)); };
+    if (o.window.count() < 0) refuse("a window of " + std::to_string(o.window.count()) + " ns is below 0");
+    if (!(o.aggression > 0 && o.aggression <= (std::numeric_limits<double>::max)()))
+        refuse("an aggression of " + std::to_string(o.aggression) + " is not above 0 and finite");
+    if (!(o.floor > 0 && o.floor <= 1))
+        refuse("a floor of " + std::to_string(o.floor) + " is not above 0 and at most 1");
+}
+
+}  // namespace detail
 
 /// Since when the backends of one view may be chosen, and what part of its share each may have meanwhile.
 ///
@@ -31,9 +48,11 @@ class warm_up {
 public:
     /// What `next` needs to know, `before` and `known` being the previous view and what was known of it; null: all are
     /// warm. Whoever may be chosen now and could not before starts at `now`, but for whom panic alone lets in.
+    /// Throws std::invalid_argument for options out of bounds.
     [[nodiscard]] static std::unique_ptr<const warm_up> after(const view& before, const warm_up* known,
                                                               const view& next, std::chrono::nanoseconds now,
                                                               const slow_start_options& options) {
+        detail::check_slow_start("warm_up", options);
         std::unique_ptr<warm_up> result;
         std::chrono::nanoseconds oldest = now;
         for (const std::uint32_t i : next.eligible()) {

@@ -1,7 +1,6 @@
 // What does a pick cost? The selectors against the floors of the same run, and against what people write today. What keyed
 // tables cost besides, and those of other software, is in remap.cpp.
 
-#include "../examples/common/cycle_clock.hpp"
 #include "ratio_table.hpp"
 
 #include <weir/weir.hpp>
@@ -20,7 +19,7 @@
 
 namespace {
 
-using examples::cycle_clock;
+using weir::cycle_clock;
 
 struct server {
     std::uint64_t number;
@@ -33,15 +32,21 @@ std::vector<std::string> rows;
 template <class Selector, class Clock = std::chrono::steady_clock>
 using maker = std::type_identity_t<std::function<Selector(weir::registry<server, Clock>&)>>;
 
+/// Which weights a pool has: one for all; 1, 2 and 3 in turn; or any up to a million, so that no two are likely to be equal.
+enum class weights { equal, few, many };
+std::uint32_t weight_of(weights kind, int i) {
+    if (kind == weights::equal) return 1;
+    if (kind == weights::few) return static_cast<std::uint32_t>(1 + i % 3);
+    return static_cast<std::uint32_t>(1 + weir::mix(static_cast<std::uint64_t>(i)) % 1'000'000);
+}
+
 /// A registry of n servers and a selector over it.
 template <class Selector, class Clock = std::chrono::steady_clock>
 struct pool {
-    explicit pool(int n, bool weighted, const maker<Selector, Clock>& make)
-        : selector{(fill(n, weighted), make(servers))} {}
-    void fill(int n, bool weighted) {
+    explicit pool(int n, weights kind, const maker<Selector, Clock>& make) : selector{(fill(n, kind), make(servers))} {}
+    void fill(int n, weights kind) {
         servers.update([&](auto& change) {
-            for (int i = 0; i < n; ++i)
-                change.add({static_cast<std::uint64_t>(i)}, {.weight = weighted ? 1 + i % 3 : 1});
+            for (int i = 0; i < n; ++i) change.add({static_cast<std::uint64_t>(i)}, {.weight = weight_of(kind, i)});
         });
     }
     weir::registry<server, Clock> servers;
@@ -102,9 +107,9 @@ WEIR_ALWAYS_INLINE auto pick_from(Pool& p, [[maybe_unused]] std::uint64_t key) {
 }
 
 template <class Selector, bool Keyed = false, class Clock = std::chrono::steady_clock>
-void add_selector(const std::string& name, bool weighted, const maker<Selector, Clock>& make, bool leases = true) {
+void add_selector(const std::string& name, weights kind, const maker<Selector, Clock>& make, bool leases = true) {
     using pool_type = pool<Selector, Clock>;
-    const auto pools = [=](int n) { return std::make_shared<pool_type>(n, weighted, make); };
+    const auto pools = [=](int n) { return std::make_shared<pool_type>(n, kind, make); };
     const auto look = [](server& s) { benchmark::DoNotOptimize(s.number); };
     add_row<pool_type>(name + " choose", pools, [look](pool_type& p, std::uint64_t key) {
         if constexpr (Keyed)
@@ -128,9 +133,9 @@ void add_selector(const std::string& name, bool weighted, const maker<Selector, 
 /// the pick; one that has measured by its own clock tells the latency, too, and then nobody else reads one.
 template <class Selector, class Clock = std::chrono::steady_clock>
 void add_timed(const std::string& name, const maker<Selector, Clock>& make) {
-    add_selector<Selector, false, Clock>(name, false, make);
+    add_selector<Selector, false, Clock>(name, weights::equal, make);
     using pool_type = pool<Selector, Clock>;
-    const auto pools = [=](int n) { return std::make_shared<pool_type>(n, false, make); };
+    const auto pools = [=](int n) { return std::make_shared<pool_type>(n, weights::equal, make); };
     const auto time = [](std::uint64_t count) {
         thread_local std::chrono::nanoseconds now{};
         if (count % 16 == 1) now = Clock::now().time_since_epoch();
@@ -164,7 +169,14 @@ struct shared_mutex_baseline {
     std::atomic<std::size_t> next{0};
 };
 struct atomic_shared_ptr_baseline {
-    std::shared_ptr<const std::vector<server>> servers;  // through the free functions: libc++ has no other ones
+    using list = std::shared_ptr<const std::vector<server>>;
+#if defined(__cpp_lib_atomic_shared_ptr)
+    std::atomic<list> servers;
+    [[nodiscard]] list load() const { return servers.load(); }
+#else
+    list servers;  // libc++ has the free functions alone
+    [[nodiscard]] list load() const { return std::atomic_load(&servers); }
+#endif
     std::atomic<std::size_t> next{0};
 };
 
@@ -246,7 +258,7 @@ void add_floors() {
     add("floor: steady_clock", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::DoNotOptimize(std::chrono::steady_clock::now());
     });
-    add("floor: cycle counter", "-", [](benchmark::State& state) {
+    add("floor: cycle_clock", "-", [](benchmark::State& state) {
         for (auto _ : state) benchmark::DoNotOptimize(cycle_clock::now());
     });
     add("floor: empty loop", "-", [](benchmark::State& state) {
@@ -287,7 +299,7 @@ void add_baselines() {
             return b;
         },
         [](atomic_shared_ptr_baseline& b, std::uint64_t) {
-            const auto servers = std::atomic_load(&b.servers);
+            const auto servers = b.load();
             benchmark::DoNotOptimize(
                 (*servers)[b.next.fetch_add(1, std::memory_order_relaxed) % servers->size()].number);
         });
@@ -365,7 +377,7 @@ void add_weighted_baselines() {
 void add_held() {
     using least = weir::least_connections<server>;
     struct held : pool<least> {
-        explicit held(int n) : pool<least>{n, false, [](auto& r) { return least{r}; }} {
+        explicit held(int n) : pool<least>{n, weights::equal, [](auto& r) { return least{r}; }} {
             for (int i = 0; i < n + n / 2; ++i) leases.push_back(selector.pick());
         }
         std::vector<weir::lease<server>> leases;
@@ -382,46 +394,56 @@ void add_held() {
 
 void add_selectors() {
     using registry = weir::registry<server>;
-    add_selector<weir::round_robin<server>>("round_robin", false, [](registry& r) { return weir::round_robin{r}; });
+    add_selector<weir::round_robin<server>>("round_robin", weights::equal,
+                                            [](registry& r) { return weir::round_robin{r}; });
     add_selector<weir::round_robin<server>>(
-        "round_robin 1:2:3", true, [](registry& r) { return weir::round_robin{r}; }, false);
+        "round_robin 1:2:3", weights::few, [](registry& r) { return weir::round_robin{r}; }, false);
+    add_selector<weir::round_robin<server>>(
+        "round_robin, any weights", weights::many, [](registry& r) { return weir::round_robin{r}; }, false);
     using per_thread = weir::round_robin<server, weir::per_thread_cursor>;
-    add_selector<per_thread>("round_robin, per thread", false, [](registry& r) { return per_thread{r}; });
-    add_selector<per_thread>("round_robin 1:2:3, per thread", true, [](registry& r) { return per_thread{r}; }, false);
-    add_selector<weir::random<server>>("random", false, [](registry& r) { return weir::random{r}; });
-    add_selector<weir::random<server>>("random 1:2:3", true, [](registry& r) { return weir::random{r}; }, false);
-    add_selector<weir::power_of_two<server>>("power_of_two", false, [](registry& r) { return weir::power_of_two{r}; });
+    add_selector<per_thread>("round_robin, per thread", weights::equal, [](registry& r) { return per_thread{r}; });
+    add_selector<per_thread>(
+        "round_robin 1:2:3, per thread", weights::few, [](registry& r) { return per_thread{r}; }, false);
+    add_selector<weir::random<server>>("random", weights::equal, [](registry& r) { return weir::random{r}; });
+    add_selector<weir::random<server>>(
+        "random 1:2:3", weights::few, [](registry& r) { return weir::random{r}; }, false);
+    add_selector<weir::power_of_two<server>>("power_of_two", weights::equal,
+                                             [](registry& r) { return weir::power_of_two{r}; });
     add_selector<weir::power_of_two<server>>(
-        "power_of_two 1:2:3", true, [](registry& r) { return weir::power_of_two{r}; }, false);
+        "power_of_two 1:2:3", weights::few, [](registry& r) { return weir::power_of_two{r}; }, false);
     add_selector<weir::choices<server, weir::in_flight, 3>>(
-        "three choices", false, [](registry& r) { return weir::choices<server, weir::in_flight, 3>{r}; });
-    add_selector<weir::least_connections<server>>("least_connections", false,
+        "three choices", weights::equal, [](registry& r) { return weir::choices<server, weir::in_flight, 3>{r}; });
+    add_selector<weir::least_connections<server>>("least_connections", weights::equal,
                                                   [](registry& r) { return weir::least_connections{r}; });
-    add_selector<weir::least_connections<server>>("least_connections 1:2:3", true,
+    add_selector<weir::least_connections<server>>("least_connections 1:2:3", weights::few,
                                                   [](registry& r) { return weir::least_connections{r}; });
-    add_selector<weir::nginx_least_conn<server>>("nginx_least_conn", false,
+    add_selector<weir::least_connections<server>>("least_connections, any weights", weights::many,
+                                                  [](registry& r) { return weir::least_connections{r}; });
+    add_selector<weir::nginx_least_conn<server>>("nginx_least_conn", weights::equal,
                                                  [](registry& r) { return weir::nginx_least_conn{r}; });
-    add_selector<weir::haproxy_leastconn<server>>("haproxy_leastconn", false,
+    add_selector<weir::haproxy_leastconn<server>>("haproxy_leastconn", weights::equal,
                                                   [](registry& r) { return weir::haproxy_leastconn{r}; });
-    add_selector<weir::first<server>>("first", false, [](registry& r) { return weir::first{r}; });
+    add_selector<weir::first<server>>("first", weights::equal, [](registry& r) { return weir::first{r}; });
     add_selector<weir::choices<server, weir::reported_utilization>>(
-        "choices, reported_utilization", false, [](registry& r) {
+        "choices, reported_utilization", weights::equal, [](registry& r) {
             const weir::choices selector{r, weir::reported_utilization{}};
             const weir::load_reports reports{r};
             for (const auto& m : r.members()) reports.report(m.id, {.utilization = 0.5, .qps = 100});
             return selector;
         });
     add_timed<weir::p2c_peak_ewma<server>>("p2c_peak_ewma", [](registry& r) { return weir::p2c_peak_ewma{r}; });
-    add_timed<weir::p2c_peak_ewma<server>, cycle_clock>("p2c_peak_ewma, cycle counter",
+    add_timed<weir::p2c_peak_ewma<server>, cycle_clock>("p2c_peak_ewma, cycle_clock",
                                                         [](auto& r) { return weir::p2c_peak_ewma{r}; });
     add_timed<weir::choices<server, weir::ewma>>("choices, ewma",
                                                  [](registry& r) { return weir::choices{r, weir::ewma{}}; });
-    add_selector<weir::least_response_time<server>>("least_response_time", false,
+    add_selector<weir::least_response_time<server>>("least_response_time", weights::equal,
                                                     [](registry& r) { return weir::least_response_time{r}; });
-    add_selector<weir::ring_hash<server>, true>("ring_hash", false, [](registry& r) { return weir::ring_hash{r}; });
+    add_selector<weir::ring_hash<server>, true>("ring_hash", weights::equal,
+                                                [](registry& r) { return weir::ring_hash{r}; });
     // nginx's rule has room for a weight of 6,271 in all.
     const auto by_address = [](int n) {
-        return std::make_shared<pool<weir::ip_hash<server>>>(n, false, [](auto& r) { return weir::ip_hash{r}; });
+        return std::make_shared<pool<weir::ip_hash<server>>>(n, weights::equal,
+                                                             [](auto& r) { return weir::ip_hash{r}; });
     };
     add_row<pool<weir::ip_hash<server>>>(
         "ip_hash choose", by_address,
@@ -429,22 +451,24 @@ void add_selectors() {
             p.selector.choose({.key = key}, [](server& s) { benchmark::DoNotOptimize(s.number); });
         },
         2, 1'000);
-    add_selector<weir::maglev<server>, true>("maglev", false, [](registry& r) { return weir::maglev{r}; }, false);
-    add_selector<weir::anchor<server>, true>("anchor", false, [](registry& r) { return weir::anchor{r}; }, false);
+    add_selector<weir::maglev<server>, true>(
+        "maglev", weights::equal, [](registry& r) { return weir::maglev{r}; }, false);
+    add_selector<weir::anchor<server>, true>(
+        "anchor", weights::equal, [](registry& r) { return weir::anchor{r}; }, false);
     using bounded = weir::bounded_load<weir::ring_hash_policy>;
     add_selector<weir::basic_selector<server, bounded>, true>(
-        "bounded_load, ring_hash", false, [](registry& r) { return weir::basic_selector{r, bounded{}}; });
+        "bounded_load, ring_hash", weights::equal, [](registry& r) { return weir::basic_selector{r, bounded{}}; });
     using levels = weir::priority<weir::round_robin_policy>;
-    add_selector<weir::basic_selector<server, levels>>("priority, round_robin", false,
+    add_selector<weir::basic_selector<server, levels>>("priority, round_robin", weights::equal,
                                                        [](registry& r) { return weir::basic_selector{r, levels{}}; });
     using sessions = weir::sticky<weir::round_robin_policy>;
     add_selector<weir::basic_selector<server, sessions>>(
-        "sticky, round_robin", false, [](registry& r) { return weir::basic_selector{r, sessions{}}; });
+        "sticky, round_robin", weights::equal, [](registry& r) { return weir::basic_selector{r, sessions{}}; });
     using slow = weir::slow_start<weir::round_robin_policy>;
     add_selector<weir::basic_selector<server, slow>>(
-        "slow_start, round_robin", false, [](registry& r) { return weir::basic_selector{r, slow{}}; }, false);
+        "slow_start, round_robin", weights::equal, [](registry& r) { return weir::basic_selector{r, slow{}}; }, false);
     add_selector<weir::basic_selector<server, slow>>(
-        "slow_start, round_robin, one warming", false,
+        "slow_start, round_robin, one warming", weights::equal,
         [](registry& r) {
             const weir::basic_selector selector{r, slow{{}, {.window = std::chrono::hours{1}}}};
             r.add({~std::uint64_t{0}});
@@ -479,11 +503,16 @@ int main(int argc, char** argv) {
     table.print("two threads: ns of each, and the ratio to a shared fetch_add by two threads", rows, columns,
                 "floor: shared fetch_add/-", 2);
     std::printf("\none thread: how often faster than what is written to the letter\n");
-    const std::pair<std::string, std::string> races[] = {
-        {"least_connections choose", scan_row},   {"least_connections lease", scan_row},
-        {held_row + " choose", scan_row},         {held_row + " lease", scan_row},
-        {"round_robin 1:2:3 choose", smooth_row}, {"round_robin 1:2:3 choose", deadline_row},
-        {"random 1:2:3 choose", cumulative_row}};
+    const std::pair<std::string, std::string> races[] = {{"least_connections choose", scan_row},
+                                                         {"least_connections lease", scan_row},
+                                                         {held_row + " choose", scan_row},
+                                                         {held_row + " lease", scan_row},
+                                                         {"least_connections 1:2:3 choose", scan_row},
+                                                         {"least_connections 1:2:3 lease", scan_row},
+                                                         {"least_connections, any weights choose", scan_row},
+                                                         {"round_robin 1:2:3 choose", smooth_row},
+                                                         {"round_robin 1:2:3 choose", deadline_row},
+                                                         {"random 1:2:3 choose", cumulative_row}};
     for (const auto& [ours, theirs] : races) {
         std::string line;
         for (const int n : sizes) {

@@ -21,7 +21,7 @@ public:
     void ReportRuns(const std::vector<Run>& runs) override {
         if (!quiet_) ConsoleReporter::ReportRuns(runs);
         for (const Run& run : runs) {
-            if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
+            if (run.run_type != Run::RT_Iteration || failed(run)) continue;
             const std::string name = run.run_name.function_name;
             auto& times = times_[{name, static_cast<int>(run.threads)}];
             times.push_back(run.GetAdjustedRealTime() * static_cast<double>(run.threads));
@@ -61,6 +61,15 @@ public:
     }
 
 private:
+    /// Google Benchmark 1.8 has renamed the member.
+    template <class R>
+    static bool failed(const R& run) {
+        if constexpr (requires { run.error_occurred; })
+            return run.error_occurred;
+        else
+            return static_cast<bool>(run.skipped);
+    }
+
     bool quiet_;
     std::map<std::pair<std::string, int>, std::vector<double>> times_;
 };

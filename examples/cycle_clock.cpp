@@ -1,6 +1,4 @@
-// A clock of one's own: latencies measured by the processor's cycle counter, whose reading does not hold up the pick.
-
-#include "common/cycle_clock.hpp"
+// Another clock for a registry: latencies measured by the processor's cycle counter, whose reading does not hold up the pick.
 
 #include <weir/weir.hpp>
 
@@ -12,7 +10,7 @@
 int main() {
     using namespace std::chrono_literals;
     // [clock
-    weir::registry<std::string, examples::cycle_clock> servers;
+    weir::registry<std::string, weir::cycle_clock> servers;
     servers.add("10.0.0.1:80");
     servers.add("10.0.0.2:80");
     weir::p2c_peak_ewma balancer{servers};
@@ -20,11 +18,11 @@ int main() {
     // clock]
 
     // It goes as the clock that everybody knows goes.
-    const auto before = examples::cycle_clock::now();
+    const auto before = weir::cycle_clock::now();
     const auto from = std::chrono::steady_clock::now();
     while (std::chrono::steady_clock::now() - from < 20ms) {
     }
-    const std::chrono::duration<double, std::milli> passed = examples::cycle_clock::now() - before;
+    const std::chrono::duration<double, std::milli> passed = weir::cycle_clock::now() - before;
     const std::chrono::duration<double, std::milli> expected = std::chrono::steady_clock::now() - from;
     std::printf("%.3f ms by the cycle counter, %.3f ms by steady_clock\n", passed.count(), expected.count());
 

@@ -36,7 +36,7 @@ package_set() {
 }
 
 # need_packages SET ...: installs what the sets name and this machine lacks, as root or with sudo; if neither works,
-# says what to run and exits 2.
+# says what to run, also where there is no sudo and no package list yet, and exits 2.
 need_packages() {
     local debian set missing=() packages=() package sudo=()
     if ! command -v dpkg-query >/dev/null; then
@@ -55,8 +55,10 @@ need_packages() {
     if [ "$(id -u)" != 0 ]; then
         sudo=(sudo)
         if ! sudo -n true 2>/dev/null; then
-            printf 'These packages are missing; please run:\n\n    sudo apt-get install --no-install-recommends %s\n\n' \
-                "${missing[*]}" >&2
+            local as='please run' by='sudo '
+            command -v sudo >/dev/null || as='please run as root' by=
+            printf 'These packages are missing; %s:\n\n    %s && %s\n\n' "$as" "${by}apt-get update" \
+                "${by}apt-get install -y --no-install-recommends ${missing[*]}" >&2
             exit 2
         fi
     fi

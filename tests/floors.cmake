@@ -26,6 +26,7 @@ set(floors
     "0 panic.hpp"
     "0 weight.hpp"
     "0 identity.hpp"
+    "0 cycle_clock.hpp"
     "0 hash.hpp"
     "0 random.hpp"
     "0 detail/")

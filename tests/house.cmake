@@ -44,6 +44,26 @@ file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/floors/umbrella/weir/weir.hpp "#include \
 set_tests_properties(house/floors_find_umbrella PROPERTIES
     PASS_REGULAR_EXPRESSION "weir/weir.hpp must not include weir/hashing/functions/md5.hpp")
 
+# Nothing grows beyond what its reader is promised, and no selector is forgotten by the programs that take one by name;
+# on a tree with both faults each test finds its own.
+set(tree ${CMAKE_CURRENT_BINARY_DIR}/house)
+string(REPEAT "\n" 251 many)
+file(WRITE ${tree}/include/weir/long.hpp "${many}")
+string(REPEAT "\n" 401 many)
+file(WRITE ${tree}/examples/tiny_proxy/one.hpp "${many}")
+file(WRITE ${tree}/examples/tiny_proxy/two.cpp "${many}")
+file(WRITE ${tree}/include/weir/select/best.hpp "template <class Backend>\nclass best : public random<Backend> {};\n")
+file(WRITE ${tree}/examples/common/balancers.hpp "named_balancer<weir::random_policy>{\"better\"},\n")
+foreach(rule sizes balancers)
+    set(script ${CMAKE_CURRENT_SOURCE_DIR}/${rule}.cmake)
+    add_test(NAME house/${rule} COMMAND ${CMAKE_COMMAND} -D root=${PROJECT_SOURCE_DIR} -P ${script})
+    add_test(NAME house/${rule}_find COMMAND ${CMAKE_COMMAND} -D root=${tree} -P ${script})
+endforeach()
+set_tests_properties(house/sizes_find PROPERTIES PASS_REGULAR_EXPRESSION
+    "include/weir/long.hpp has 251 lines; 250 are the most.*tiny_proxy has 802 lines; 800 are the most")
+set_tests_properties(house/balancers_find PROPERTIES
+    PASS_REGULAR_EXPRESSION "best of weir/select/best.hpp has no line in examples/common/balancers.hpp")
+
 # The pages show only what is compiled and run.
 add_test(NAME house/docs COMMAND ${CMAKE_COMMAND} -D root=${PROJECT_SOURCE_DIR} -P ${CMAKE_CURRENT_SOURCE_DIR}/docs.cmake)
 

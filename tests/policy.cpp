@@ -13,6 +13,25 @@ using weir_test::unfair;
 
 namespace {
 
+namespace exemplar {
+using namespace weir;
+// As the header has it, word for word: tests/docs.cmake compares them.
+// clang-format off
+struct first_eligible {
+    struct table {};                    // immutable, made for each snapshot in the writer
+    struct state {};                    // shared by all picks: a cursor, a total; may be made from
+                                        // (const first_eligible&, metric_set&)
+    table build(const view&, const before<table>*, const state&) const { return {}; }
+    template <class Accept>
+    choice choose(const view& v, const table&, state&, const query&, Accept accept) const noexcept {
+        for (const auto i : v.eligible())
+            if (accept(i)) return {.index = i};
+        return {};
+    }
+};
+// clang-format on
+}  // namespace exemplar
+
 /// The parts that every policy here has in common.
 struct base {
     struct table {};
@@ -20,7 +39,7 @@ struct base {
     table build(const weir::view&, const weir::before<table>*, const state&) const { return {}; }
 };
 
-/// The exemplar of policy.hpp.
+/// The one that is eligible and came last.
 struct youngest : base {
     template <class Accept>
     choice choose(const weir::view& v, const table&, state&, const weir::query&, Accept accept) const noexcept {
@@ -64,7 +83,8 @@ struct no_table {
     struct state {};
 };
 
-static_assert(weir::policy<youngest> && weir::policy<garbage> && weir::policy<gives_up> && weir::policy<stingy>);
+static_assert(weir::policy<exemplar::first_eligible> && weir::policy<youngest> && weir::policy<garbage> &&
+              weir::policy<gives_up> && weir::policy<stingy>);
 static_assert(weir::policy<weir::round_robin_policy> && weir::policy<weir::random_policy> &&
               weir::policy<weir::least_load_policy<weir::in_flight>> &&
               weir::policy<weir::choices_policy<weir::peak_ewma, 2>> && weir::policy<weir::ring_hash_policy> &&
@@ -80,6 +100,17 @@ struct pool {
 };
 
 }  // namespace
+
+TEST_CASE("the exemplar takes the first that may be chosen") {
+    weir::registry<int> r;
+    const auto first = r.add(1);
+    r.add(2);
+    const weir::basic_selector balancer{r, exemplar::first_eligible{}};
+    CHECK(*balancer.pick() == 1);
+    CHECK(*balancer.pick({.exclude = {&first, 1}}) == 2);
+    r.set(first, weir::condition::draining);
+    CHECK(*balancer.pick() == 2);
+}
 
 TEST_CASE("a policy of the user's own is a selector in three lines") {
     pool p{{1, 1, 1}};

@@ -11,6 +11,30 @@ namespace {
 
 using servers = weir::registry<weir_test::server>;
 
+namespace exemplar {
+using namespace weir;
+template <class S>
+// As the header has it, word for word: tests/docs.cmake compares them.
+// clang-format off
+struct telling_refusals {
+    using backend_type = typename S::backend_type;
+    S inner;
+    void (*tell)(pick_error) noexcept;
+
+    lease<backend_type> pick(const pick_options& how) const noexcept {
+        auto found = inner.pick(how);
+        if (!found) tell(found.error());
+        return found;
+    }
+    template <class F>
+    pick_error choose(const pick_options& how, F&& f) const {
+        return inner.choose(how, std::forward<F>(f));
+    }
+    selector_counts counts() const noexcept { return inner.counts(); }
+};
+// clang-format on
+}  // namespace exemplar
+
 // Deduced from a registry of any clock, with or without options.
 static_assert(
     std::same_as<decltype(weir::round_robin{std::declval<servers&>()}), weir::round_robin<weir_test::server>>);
@@ -28,6 +52,7 @@ static_assert(
 static_assert(weir::selector<weir::round_robin<int>> && weir::selector<weir::random<int>> &&
               weir::selector<weir::least_connections<int>> && weir::selector<weir::power_of_two<int>> &&
               weir::selector<weir::choices<int, weir::peak_ewma>> && weir::selector<weir::ring_hash<int>>);
+static_assert(weir::selector<exemplar::telling_refusals<weir::random<int>>>);
 static_assert(!weir::selector<int> && !weir::selector<weir::registry<int>> &&
               !weir::selector<weir::round_robin_policy>);
 static_assert(noexcept(std::declval<const weir::random<int>&>().pick({})));
@@ -76,6 +101,21 @@ TEST_CASE("the ten lines of the first page") {
     }
     pool.set(a, weir::condition::draining);
     for (int i = 0; i < 20; ++i) CHECK(balancer.pick()->host == "10.0.0.2");
+}
+
+TEST_CASE("the exemplar of a selector tells of the picks that found nobody") {
+    static int told = 0;
+    weir::registry<int> r;
+    const exemplar::telling_refusals<weir::random<int>> balancer{weir::random{r}, [](weir::pick_error error) noexcept {
+                                                                     CHECK(error == weir::pick_error::empty);
+                                                                     ++told;
+                                                                 }};
+    CHECK_FALSE(balancer.pick({}));
+    r.add(1);
+    CHECK(balancer.pick({}));
+    CHECK(balancer.choose({}, [](int& b) { CHECK(b == 1); }) == weir::pick_error::none);
+    CHECK(told == 1);
+    CHECK(balancer.counts()[weir::pick_error::empty] == 1);
 }
 
 TEST_CASE("choose runs its function on the backend, counts nothing and pins nothing afterwards") {

@@ -6,6 +6,11 @@
 #include <atomic>
 #include <thread>
 
+#if defined(__linux__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 TEST_CASE("shared objects that hide their symbols read a registry safely from both", "[threads]") {
     CHECK(left_domain() != right_domain());  // else this test tests nothing
     shared_registry* const servers = left_make();
@@ -22,3 +27,33 @@ TEST_CASE("shared objects that hide their symbols read a registry safely from bo
     CHECK(servers->size() == 4);
     left_destroy(servers);
 }
+
+#if defined(__linux__) && !defined(__SANITIZE_THREAD__)
+namespace {
+/// Whether one of so many threads at once is given a slot that has an owner.
+bool takes(const void* slot, shared_registry* servers, int threads) {
+    bool taken = false;
+    std::thread{[&] {
+        taken = right_slot(servers) == slot || (threads > 1 && takes(slot, servers, threads - 1));
+    }}.join();
+    return taken;
+}
+}  // namespace
+
+TEST_CASE("a forked child keeps the slots that its thread has claimed by another shared object", "[threads]") {
+    shared_registry* const servers = left_make();
+    left_replace_all(servers, 0);
+    const void* const mine = right_slot(servers);
+    REQUIRE(mine != nullptr);
+    const pid_t child = fork();
+    if (child == 0) {
+        ::_exit((right_slot(servers) == mine ? 0 : 1) | (takes(mine, servers, 8) ? 2 : 0));
+    }
+    REQUIRE(child > 0);
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    left_destroy(servers);
+}
+#endif

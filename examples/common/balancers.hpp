@@ -1,7 +1,8 @@
 #pragma once
 
-// Selectors by name, for programs whose users choose one. A new selector is one more line of the table. Not in it: the
-// metric reported_utilization, which is power_of_two where no backend reports anything.
+// Selectors by name, for programs whose users choose one. A new selector is one more line of the table, which
+// tests/balancers.cmake asks for. Not in it: the metric reported_utilization, which is power_of_two where no backend
+// reports anything.
 
 #include <weir/weir.hpp>
 
@@ -43,8 +44,10 @@ struct named_balancer {
 
 inline constexpr std::tuple balancers{
     named_balancer<weir::round_robin_policy>{"round_robin"},
+    named_balancer<weir::round_robin_policy>{"weighted_round_robin"},
     named_balancer<weir::rotation_policy<weir::per_thread_cursor>>{"round_robin_per_thread"},
     named_balancer<weir::random_policy>{"random"},
+    named_balancer<weir::random_policy>{"weighted_random"},
     named_balancer<weir::first_policy>{"first"},
     named_balancer<weir::least_load_policy<weir::in_flight>>{"least_connections"},
     named_balancer<weir::least_load_policy<weir::in_flight>>{"weighted_least_connections"},

@@ -30,11 +30,11 @@ void run(const options& set) {
         co_spawn(first, accept(admin, next, session::serve<&session::administered>), asio::detached);
     }
     std::cout << "listening on http://" << door.local_endpoint() << std::endl;
-    co_spawn(first, accept(door, next, session::serve<&session::proxied>), asio::detached);
+    const auto stop = [&p](std::exception_ptr) { p.stopping = true; };  // each thread ends with its last connection
+    co_spawn(first, accept(door, next, session::serve<&session::proxied>), stop);
     signal_set signals(first, SIGTERM, SIGINT);
     signals.async_wait([&](error_code ec, int) {
         p.cut_off = after(set.grace_ms);
-        p.stopping = true;  // each thread's tick sees it, and ends with the thread's last connection
         door.close(ec);
         admin.close(ec);
         signals.clear(ec);  // a second signal waits for nobody

@@ -111,13 +111,12 @@ struct proxy {
     picker<backend> pick = balancer(set.balance, backends, {}, set.sticky.empty() ? nullptr : &sessions);
     weir::retry_rules retries{{.attempts = set.retries + 1}};
     std::optional<examples::health<backend>> health{};
-    std::atomic<std::uint64_t> requests = 0;
+    std::atomic<std::uint64_t> requests = 0, retried = 0;
     std::atomic<bool> stopping = false;
     std::atomic<when> cut_off = when::max();
 
     std::string stats() const {
-        const auto& budget = retries.budget;
-        nlohmann::json all{{"retried", budget.granted()}, {"retries_refused", budget.refused()}};
+        nlohmann::json all{{"retried", retried.load()}, {"retries_refused", retries.budget.refused()}};
         all.update({{"requests", requests.load()}, {"panic", backends.in_panic()}, {"backends", health->describe()}});
         return all.dump(1);
     }
@@ -134,7 +133,8 @@ struct worker {
 /// All timeouts of one thread. Ends, with the thread, when the proxy stops and its last stream is gone.
 inline task<> tick(worker& w) {
     error_code ignored;
-    while (!w.shared.stopping || !w.streams.empty()) {
+    for (bool last = false; !last || !w.streams.empty();) {
+        last = w.shared.stopping;  // before the pause: connections that were on their way are there after it
         co_await pause(ms(100));
         const auto now = clock::now();
         for (stream& s : w.streams) {

@@ -30,7 +30,7 @@ public:
         reused_ = false;
         refusal fault;
         unsigned moved = 0;  // to another backend: at most as often as asked, or twice where a connect was refused
-        for (weir::retry attempts(shared_.retries);; ++moved) {
+        for (weir::retry attempts(shared_.retries);; ++moved, ++shared_.retried) {
             weir::pick_options how{.key_text = key(), .exclude = attempts.tried(), .session = token()};
             auto lease = shared_.pick(how);
             if (!lease && reused_) how.exclude = {}, lease = shared_.pick(how);  // perhaps only an idle connection died

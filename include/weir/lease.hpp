@@ -1,6 +1,5 @@
 #pragma once
 
-#include "detail/between.hpp"
 #include "detail/record.hpp"
 #include "registry/lease_watch.hpp"
 
@@ -18,16 +17,12 @@ namespace detail {
 
 /// What a selector decided, without the type of the backend.
 struct picked {
-    static constexpr std::chrono::nanoseconds untimed{(std::chrono::nanoseconds::min)()};
-
     record_base* record = nullptr;
     metric_cell* metrics = nullptr;  // those that were told of the start, and are told of the end
     std::chrono::nanoseconds started = untimed;
     pick_reason reason = pick_reason::chosen;
     pick_error error = pick_error::none;
 };
-
-inline constexpr std::chrono::nanoseconds unmeasured{-1};  // measure it; any other latency below 0 stays unknown
 
 /// Ends a lease of a record that `first`, and others after it, want to look at afterwards.
 inline void end_and_look(record_base& r, metric_cell* first, outcome how) noexcept {
@@ -39,20 +34,12 @@ inline void end_and_look(record_base& r, metric_cell* first, outcome how) noexce
         look_at(r, first);
 }
 
-/// Ends a lease of a record that somebody learns from: `told` of its start, and all that there are by now.
+/// Ends a lease of a record that several learn from: `told` of its start, and all that there are by now.
 WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, metric_cell* all, metric_cell* told, outcome how,
                                            std::chrono::nanoseconds started,
                                            std::chrono::nanoseconds latency) noexcept {
-    std::chrono::nanoseconds now{0};
-    if (started != picked::untimed) {
-        if (latency.count() >= 0) {
-            now = after(started, latency);  // who has measured has read a clock already
-        } else {
-            now = r.clock();
-            if (latency == unmeasured) latency = between(started, now);
-        }
-    }
-    for (; told != nullptr; told = told->next) told->on_end(how, latency, now, started);
+    const lease_end end{started, latency, r.clock};
+    for (; told != nullptr; told = told->next) told->on_end(how, end.latency, end.now, started);
     if (lease_watch* const watch = all->watch)
         watch->end(r, all->looking, how);
     else if (all->looking != nullptr)
@@ -122,10 +109,15 @@ private:
     WEIR_ALWAYS_INLINE void finish(outcome how, std::chrono::nanoseconds latency) noexcept {
         detail::record_base* const r = std::exchange(picked_.record, nullptr);
         if (r == nullptr) return;
-        if (auto* const metrics = r->metrics.load(std::memory_order_acquire); metrics != nullptr) [[unlikely]]
+        auto* const metrics = r->metrics.load(std::memory_order_acquire);
+        if (metrics == nullptr) [[likely]] {
+            if (r->leases.end(how)) [[unlikely]]
+                r->dispose();
+        } else if (metrics->alone) {
+            metrics->end_alone(*r, picked_.metrics != nullptr, how, picked_.started, latency);
+        } else {
             detail::end_and_tell(*r, metrics, picked_.metrics, how, picked_.started, latency);
-        else if (r->leases.end(how)) [[unlikely]]
-            r->dispose();
+        }
     }
 
     detail::picked picked_;

@@ -145,8 +145,9 @@ concept chooses_noexcept = requires(const P& p, const view& v, const typename P:
 /// gives up returns nobody; a naive one that returns what is not acceptable is overruled. Either way a weighted draw
 /// over all that are acceptable decides. One that must not be overruled returns `choice::refused()`.
 ///
-/// Models: rotation_policy, random_policy, least_load_policy, choices_policy, consistent_hash_policy, and the
-/// adaptors bounded_load, slow_start, priority and sticky.
+/// Models: rotation_policy, random_policy, first_policy, least_load_policy, nginx_least_conn_policy,
+/// haproxy_leastconn_policy, choices_policy, consistent_hash_policy and ip_hash_policy, and the adaptors bounded_load,
+/// slow_start, priority and sticky.
 template <class P>
 concept policy = std::copyable<P> && detail::has_table<P> && detail::has_state<P> && detail::can_make_state<P> &&
                  detail::can_build<P> && detail::can_choose<P, detail::accept_any> &&

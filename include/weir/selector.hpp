@@ -16,12 +16,35 @@ struct selector_options {
     std::optional<std::uint64_t> seed = {};
 };
 
-/// What users hold: hands out leases. The exemplar is `basic_selector`; models: every class of select/.
+/// What users hold: hands out leases.
 ///
 ///     lease<Backend> lease = selector.pick({.key = weir::hash(path), .exclude = failed});
 ///     pick_error error = selector.choose({}, [](Backend& b) { ... });
 ///
-/// Copies are cheap and share everything; a selector may outlive its registry, and then finds it empty.
+/// Copies are cheap and share everything; a selector may outlive its registry, and then finds it empty. Most are a
+/// `basic_selector` over a policy. The exemplar of another, around any selector:
+///
+///     template <class S>
+///     struct telling_refusals {
+///         using backend_type = typename S::backend_type;
+///         S inner;
+///         void (*tell)(pick_error) noexcept;
+///
+///         lease<backend_type> pick(const pick_options& how) const noexcept {
+///             auto found = inner.pick(how);
+///             if (!found) tell(found.error());
+///             return found;
+///         }
+///         template <class F>
+///         pick_error choose(const pick_options& how, F&& f) const {
+///             return inner.choose(how, std::forward<F>(f));
+///         }
+///         selector_counts counts() const noexcept { return inner.counts(); }
+///     };
+///
+/// Models: basic_selector, and what derives from it: round_robin, random, first, ip_hash, nginx_least_conn,
+/// haproxy_leastconn; least_load as least_connections and least_response_time; choices as power_of_two and p2c_peak_ewma;
+/// consistent_hash as ring_hash, maglev, rendezvous, multi_probe, jump, anchor, memento and the dialects.
 template <class S>
 concept selector = std::copyable<S> &&
                    requires(const S& s, const pick_options& o, void (*f)(typename S::backend_type&)) {

@@ -30,6 +30,15 @@ struct roster {
     std::uint32_t nameless = 0;         // how many have no identity
     std::uint64_t version = 0;          // differs between rosters that differ
     std::uint64_t mapping_version = 0;  // ... in identities or weights
+
+    /// Tells the same of the same members as the one that it was copied from. Slots that came since are free again.
+    [[nodiscard]] bool is_as(const roster& before) const noexcept {
+        const auto alike = [&](auto column) {
+            return std::equal((before.*column).begin(), (before.*column).end(), (this->*column).begin());
+        };
+        return size == before.size && alike(&roster::records) && alike(&roster::weights) && alike(&roster::limits) &&
+               alike(&roster::priorities) && alike(&roster::zones);
+    }
 };
 
 }  // namespace detail

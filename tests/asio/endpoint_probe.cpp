@@ -6,8 +6,9 @@ using namespace weir;
 
 namespace {
 
-struct exemplar {
-    boost::asio::awaitable<probe_result> operator()(probe_target& target) const;
+// As the header has it, word for word: tests/docs.cmake compares them.
+struct my_probe {
+    boost::asio::awaitable<weir::probe_result> operator()(weir::probe_target& target) const;
 };
 struct no_coroutine {
     probe_result operator()(probe_target& target) const;
@@ -19,7 +20,7 @@ struct says_nothing {
     boost::asio::awaitable<void> operator()(probe_target& target) const;
 };
 
-static_assert(endpoint_probe<exemplar>);
+static_assert(endpoint_probe<my_probe>);
 static_assert(!endpoint_probe<no_coroutine>);
 static_assert(!endpoint_probe<changes_itself>);
 static_assert(!endpoint_probe<says_nothing>);

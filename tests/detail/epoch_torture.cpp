@@ -70,7 +70,7 @@ outcome run(fence_mode mode, std::uint64_t updates) {
 
     std::thread reader{[&] {
         stay_on(0);
-        auto* const slot = d->claim();
+        auto* const slot = d->claim(1);
         // Stores that miss the caches hold up those behind them: the announcement stays in the store buffer for long.
         constexpr std::size_t lines = 1 << 17;
         std::vector<std::uint64_t> ballast(lines * 8);

@@ -85,7 +85,7 @@ TEST_CASE("threads that come and go by the thousand use a handful of slots", "[t
         b.join();
     }
     CHECK(picked == 4'000);
-    auto* const slot = weir::detail::process_domain.claim();
+    auto* const slot = weir::detail::process_domain.claim(1);
     REQUIRE(slot != nullptr);
     CHECK(slot->index < 8);
     weir::detail::process_domain.unclaim(*slot);
@@ -232,7 +232,7 @@ TEST_CASE("without memory for a slot, threads pick under the shared one", "[thre
     pool p;
     std::vector<weir::detail::domain::slot*> taken;
     memory_is_out = true;
-    while (auto* const slot = weir::detail::process_domain.claim()) taken.push_back(slot);
+    while (auto* const slot = weir::detail::process_domain.claim(1)) taken.push_back(slot);
     std::atomic<bool> inside{false}, go{false};
     std::atomic<int> lived{0};
     std::thread reader{[&] {

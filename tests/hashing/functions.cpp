@@ -16,6 +16,17 @@
 
 namespace {
 
+// As the header has it, word for word: tests/docs.cmake compares them.
+// clang-format off
+struct my_hash {
+    using is_avalanching = void;  // only if each bit of the text reaches every bit of the result
+    std::uint64_t seed = 0;
+    std::uint64_t operator()(std::string_view text) const noexcept;
+    bool operator==(const my_hash&) const = default;
+};
+// clang-format on
+static_assert(weir::hash_function<my_hash> && weir::is_avalanching<my_hash>);
+
 template <class Word>
 std::string hex(Word value, int digits = 2 * static_cast<int>(sizeof(Word))) {
     std::ostringstream text;

@@ -44,6 +44,9 @@ TEST_CASE("the mean age is exact but for its resolution, and never more than the
             for (const nanoseconds started : running) sum += static_cast<double>((now - started).count());
             const double truth = running.empty() ? 0 : sum / static_cast<double>(running.size());
             wrong += age.mean(now) > truth || age.mean(now) < truth - resolution ? 1 : 0;
+            wrong += age.mean_or(truth + 1, now) != truth + 1 ? 1 : 0;
+            if (const double below = truth - 2 * resolution; below > 0)
+                wrong += age.mean_or(below, now) != age.mean(now) ? 1 : 0;
         }
         CHECK(wrong == 0);
     }

@@ -7,9 +7,32 @@
 #include <weir/select/least_load.hpp>
 #include <weir/select/round_robin.hpp>
 
+#include <atomic>
 #include <cstdint>
 
 namespace {
+
+namespace exemplar {
+using namespace weir;
+// As the header has it, word for word: tests/docs.cmake compares them.
+// clang-format off
+struct failures_seen {
+    static constexpr bool timed = false;                      // true: leases read the clock
+    struct pool {};
+    struct state { std::atomic<std::uint32_t> failures{0}; };
+    void join(pool&, state&) const noexcept {}                // became eligible
+    void leave(pool&, state&) const noexcept {}               // is not any more
+    void on_end(pool&, state& s, outcome how, std::chrono::nanoseconds, std::chrono::nanoseconds) const noexcept {
+        if (how == outcome::failure) ++s.failures;            // ... latency (< 0: unknown), now
+    }
+    double score(const pool&, const state& s, const load_reading& r) const noexcept {
+        return r.in_flight + s.failures;
+    }
+    bool operator==(const failures_seen&) const = default;    // equal metrics of a registry share their state
+};
+// clang-format on
+}  // namespace exemplar
+static_assert(weir::stateful_metric<exemplar::failures_seen>);
 
 /// Counts its members, which join and leave in pairs.
 struct census {
@@ -27,6 +50,21 @@ struct census {
 static_assert(weir::stateful_metric<census>);
 
 }  // namespace
+
+TEST_CASE("the exemplar avoids whoever has failed") {
+    weir::registry<int> r;
+    r.add(1);
+    r.add(2);
+    const weir::least_load balancer{r, exemplar::failures_seen{}};
+    auto failed = balancer.pick();
+    const int bad = *failed;
+    failed.complete(weir::outcome::failure);
+    for (int i = 0; i < 20; ++i) {
+        auto lease = balancer.pick();
+        CHECK(*lease != bad);
+        lease.complete(weir::outcome::success);
+    }
+}
 
 TEST_CASE("weights divide scores of any type without overflow") {
     using weir::detail::lighter;
@@ -162,6 +200,43 @@ TEST_CASE("a lease ends in those metrics that were told of its start, with the s
     CHECK(second->shared.ends == 3);
     CHECK(second->shared.open == 0);
     CHECK(second->shared.unmeasured == 1);
+}
+
+TEST_CASE("a backend's only metric is told of the leases that it saw start, with others beside it or not") {
+    using namespace std::chrono_literals;
+    weir_test::manual_clock::set(7s);
+    weir::registry<int, weir_test::manual_clock> r;
+    const auto id = r.add(1);
+    std::shared_ptr<weir::detail::metric_pool_of<ledger>> first, second;
+    const weir::round_robin plain{r};
+    auto before = plain.pick();
+    const weir::basic_selector one{r, keeps_a_ledger{{1}, &first}};
+    before.complete(weir::outcome::success);
+    CHECK(first->shared.ends == 0);
+
+    auto alone = plain.pick();
+    CHECK(first->shared.open == (7s).count() * 1'000'000'000);
+    weir_test::manual_clock::advance(2s);
+    alone.complete(weir::outcome::success);
+    CHECK(first->shared.now == (9s).count() * 1'000'000'000);
+
+    auto across = plain.pick();
+    const weir::basic_selector other{r, keeps_a_ledger{{2}, &second}};
+    across.complete(weir::outcome::failure);
+    CHECK(second->shared.ends == 0);
+
+    plain.pick().complete(weir::outcome::success, 5s);
+    CHECK(first->shared.now == (14s).count() * 1'000'000'000);
+    CHECK(second->shared.now == (14s).count() * 1'000'000'000);
+    CHECK(second->shared.ends == 1);
+
+    auto last = plain.pick();
+    r.remove(id);
+    last.complete(weir::outcome::success);
+    CHECK(first->shared.starts == 4);
+    CHECK(first->shared.ends == 4);
+    CHECK(first->shared.open == 0);
+    CHECK(second->shared.open == 0);
 }
 
 TEST_CASE("who has measured a latency spares the registry's clock, and nobody's time runs past its end") {

@@ -4,6 +4,7 @@
 #include "support/vectors.hpp"
 
 #include <cmath>
+#include <limits>
 
 using namespace std::chrono_literals;
 
@@ -83,6 +84,9 @@ TEST_CASE("time that is too short to show adds up: a busy backend forgets its pe
 TEST_CASE("a decay or an initial estimate that is not above 0 is refused in words") {
     CHECK_THROWS_WITH(weir::peak_ewma{0s}, "weir: peak_ewma: decay of 0 ns is not above 0");
     CHECK_THROWS_WITH(weir::peak_ewma(10s, -1ns), "weir: peak_ewma: initial of -1 ns is not above 0");
+    for (const double decay : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN()})
+        CHECK_THROWS_WITH(weir::peak_ewma_estimator{decay},
+                          "weir: peak_ewma_estimator: decay of " + std::to_string(decay) + " is not above 0");
 }
 
 static_assert(weir::stateful_metric<weir::peak_ewma>);

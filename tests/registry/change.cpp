@@ -63,6 +63,114 @@ TEST_CASE("a backend whose last lease ends inside an update may change the regis
     CHECK(r.find("3").has_value());
 }
 
+TEST_CASE("a backend that goes with its registry finds nobody there, and may still bind a selector") {
+    std::optional<weir::round_robin<farewell>> late;
+    int told = 0;
+    {
+        weir::registry<farewell> r;
+        weir::registry_base<farewell>* const mine = &r;
+        const auto id = std::make_shared<weir::backend_id>();
+        *id = r.add({1, [&told, &late, mine, id] {
+                         ++told;
+                         CHECK(mine->size() == 0);
+                         CHECK(mine->members().empty());
+                         CHECK_FALSE(mine->find("1"));
+                         CHECK_FALSE(mine->inspect(*id));
+                         CHECK_FALSE(mine->visit(*id, [](farewell&) {}));
+                         CHECK_FALSE(mine->in_panic());
+                         CHECK_FALSE(mine->set(*id, weir::condition::draining));
+                         mine->add({2, nullptr});
+                         mine->rehearse([](auto& change) { change.add({3, nullptr}); },
+                                        [&told](const weir::view&, const weir::view&) { ++told; });
+                         late.emplace(*mine);
+                         CHECK(late->pick().error() == weir::pick_error::empty);
+                     }});
+    }
+    CHECK(told == 1);
+    REQUIRE(late);
+    CHECK(late->pick().error() == weir::pick_error::empty);
+}
+
+TEST_CASE("hardening 7: changes that cancel out publish nothing") {
+    weir::registry<int> r;
+    const auto id = r.add(1, {.weight = 3, .max_in_flight = 5, .zone = "here"});
+    const auto gone = r.add(2);
+    r.add(3);
+    r.remove(gone);  // leaves a free slot
+    int built = 0, told = 0;
+    std::uint64_t roster = 0;
+    struct counting : weir::random_policy {
+        int* count = nullptr;
+        std::uint64_t* roster = nullptr;
+        table build(const weir::view& v, const weir::before<table>* b, const state& s) const {
+            ++*count;
+            *roster = v.roster_version();
+            return weir::random_policy::build(v, b, s);
+        }
+    };
+    counting policy;
+    policy.count = &built;
+    policy.roster = &roster;
+    const weir::basic_selector selector{r, policy};
+    const auto watching = r.observe([&](const weir::change_event&) { ++told; });
+    const auto version = [&] {
+        std::uint64_t now = 0;
+        r.rehearse([](auto&) {}, [&](const weir::view& v, const weir::view&) { now = v.version(); });
+        return now;
+    };
+    const auto before = version();
+    built = 0;
+
+    r.update([&](auto& change) {
+        change.set(id, weir::condition::user_1);
+        change.clear(id, weir::condition::user_1);
+    });
+    r.update([&](auto& change) {
+        change.set_weight(id, 7);
+        change.set_weight(id, 3);
+    });
+    r.update([&](auto& change) {
+        change.set_panic({.threshold_percent = 50});
+        change.set_panic({});
+    });
+    std::vector<weir::backend_id> brief;
+    r.update([&](auto& change) {
+        for (int i = 10; i < 14; ++i) brief.push_back(change.add(i));  // one in the free slot, and new slots
+        for (const auto one : brief) CHECK(change.remove(one));
+    });
+    r.update([&](auto& change) {
+        const weir::backend_options was{.weight = 3, .max_in_flight = 5, .zone = "here"};
+        const std::vector<std::pair<int, weir::backend_options>> list{{1, was}, {3, {}}};
+        CHECK(change.assign(std::vector{1, 3, 4}).changed.size() == 1);
+        CHECK(change.assign(list).removed.size() == 1);
+    });
+    CHECK(version() == before);
+    CHECK(built == 0);
+    CHECK(told == 0);
+    for (const auto one : brief) CHECK_FALSE(r.inspect(one));
+    CHECK_FALSE(r.find("10"));
+
+    // What does not cancel out is published; what does beside it makes no new roster.
+    const auto old_roster = roster;
+    r.update([&](auto& change) {
+        change.set_weight(id, 7);
+        change.set_weight(id, 3);
+        change.set(id, weir::condition::user_2);
+    });
+    CHECK(version() == before + 1);
+    CHECK(built == 1);
+    CHECK(roster == old_roster);
+    r.update([&](auto& change) {
+        CHECK(change.remove(change.add(20)));
+        change.set(id, weir::condition::user_1);
+    });
+    CHECK(version() == before + 2);
+    CHECK(built == 2);
+    const auto fresh = r.add(10);
+    CHECK(r.find("10") == fresh);
+    CHECK(r.size() == 3);
+}
+
 TEST_CASE("an id that a refused update gave out never names anybody") {
     weir::registry<int> r;
     weir::backend_id refused;

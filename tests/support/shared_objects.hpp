@@ -18,3 +18,5 @@ WEIR_TEST_EXPORT const void* left_domain();
 /// Picks in a loop until `*done`; returns how often a backend was not what it should be.
 WEIR_TEST_EXPORT std::uint64_t right_pick_until(shared_registry*, const std::atomic<bool>* done, std::uint64_t* picks);
 WEIR_TEST_EXPORT const void* right_domain();
+/// The slot by which the calling thread reads that registry from the right.
+WEIR_TEST_EXPORT const void* right_slot(shared_registry*);

@@ -20,4 +20,5 @@ WEIR_TEST_EXPORT std::uint64_t right_pick_until(shared_registry* r, const std::a
     }
     return wrong;
 }
+WEIR_TEST_EXPORT const void* right_slot(shared_registry* r) { return weir::detail::find_slot(r->hub()->readers); }
 WEIR_TEST_EXPORT const void* right_domain() { return &weir::detail::process_domain; }

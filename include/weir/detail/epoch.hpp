@@ -48,7 +48,7 @@ public:
     struct alignas(cache_line) slot {
         atomic<std::uint64_t> epoch{0};  ///< 0 outside; else the epoch in which the section began
         atomic<retired*> handed{nullptr};
-        atomic<bool> owned{false};
+        atomic<std::uintptr_t> owner{0};  ///< the thread, by the number that the system gives it; 0: free
         std::uint32_t index = 0;
     };
 
@@ -65,11 +65,13 @@ public:
     }
     [[nodiscard]] fence_mode mode() const noexcept { return mode_.load(std::memory_order_relaxed); }
 
-    /// A slot for a thread that has none; null if memory is out.
-    [[nodiscard]] slot* claim() noexcept {
+    /// A slot for `owner`, not 0; null if memory is out.
+    [[nodiscard]] slot* claim(std::uintptr_t owner) noexcept {
         for (block* b = &first_;;) {
             for (slot& s : b->slots)
-                if (!s.owned.load(std::memory_order_relaxed) && !s.owned.exchange(true, std::memory_order_acq_rel))
+                if (std::uintptr_t nobody = 0;
+                    s.owner.load(std::memory_order_relaxed) == 0 &&
+                    s.owner.compare_exchange_strong(nobody, owner, std::memory_order_acq_rel))
                     return &s;
             block* next = b->next.load(std::memory_order_acquire);
             if (next == nullptr) {
@@ -86,7 +88,7 @@ public:
         }
     }
     /// Gives a slot back; its owner is outside.
-    void unclaim(slot& s) noexcept { s.owned.store(false, std::memory_order_release); }
+    void unclaim(slot& s) noexcept { s.owner.store(0, std::memory_order_release); }
 
     /// Begins the section of a slot that is outside. With asymmetric fences; `enter_portable` is for the others.
     WEIR_ALWAYS_INLINE void enter(slot& s) noexcept {
@@ -135,13 +137,13 @@ public:
         push((own != nullptr ? own : &shared_)->handed, object);
     }
 
-    /// In a forked child: the other threads are gone, and nobody may wait for their sections.
-    /// `shared_sections` are those of the calling thread under the shared slot.
-    void forget_other_threads(const slot* own, std::uint64_t shared_sections) noexcept {
+    /// In a forked child: the other threads are gone, and nobody may wait for their sections. The slots of `self`, the calling
+    /// thread, stay, whichever shared object claimed them; `shared_sections` are its own under the shared slot.
+    void forget_other_threads(std::uintptr_t self, std::uint64_t shared_sections) noexcept {
         for_each_slot([&](slot& s) {
-            if (&s == own) return false;
+            if (s.owner.load(std::memory_order_relaxed) == self) return false;
             s.epoch.store(&s == &shared_ ? shared_sections : 0, std::memory_order_relaxed);
-            s.owned.store(&s == &shared_, std::memory_order_relaxed);
+            s.owner.store(0, std::memory_order_relaxed);
             for (retired* list = take(s); list != nullptr;) {
                 retired* const one = list;
                 list = list->next;

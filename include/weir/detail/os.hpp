@@ -14,7 +14,11 @@
 #endif
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
 #include <intrin.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
+
+#include <cstdint>
 
 namespace weir::inline WEIR_ABI::detail::os {
 
@@ -37,6 +41,15 @@ inline bool process_barrier() noexcept {
 #endif
 }
 
+/// The calling thread's own number, the same in a forked child; not 0. Where nobody forks all have one.
+inline std::uintptr_t this_thread_number() noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    return (std::uintptr_t)::pthread_self();  // a number or a pointer, by system
+#else
+    return 1;
+#endif
+}
+
 /// Has `child` called in each forked child, in the thread that forked.
 inline void at_fork_in_child(void (*child)()) noexcept {
 #if defined(__unix__) || defined(__APPLE__)
@@ -45,6 +58,21 @@ inline void at_fork_in_child(void (*child)()) noexcept {
     (void)child;
 #endif
 }
+
+#if defined(__x86_64__)
+inline constexpr bool has_cycles = true;
+/// The processor's cycle counter, read without waiting for what stands before.
+WEIR_ALWAYS_INLINE std::uint64_t cycles() noexcept { return __builtin_ia32_rdtsc(); }
+/// Whether it runs at one rate, asleep or awake. Asks the processor, which a virtual machine makes slow.
+inline bool cycles_are_steady() noexcept {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & (1u << 8)) != 0;
+}
+#else
+inline constexpr bool has_cycles = false;
+inline std::uint64_t cycles() noexcept { return 0; }
+inline bool cycles_are_steady() noexcept { return false; }
+#endif
 
 /// Tells the processor that this thread spins.
 inline void pause() noexcept {

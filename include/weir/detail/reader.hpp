@@ -56,10 +56,7 @@ inline std::uint64_t thread_random() noexcept {
 
 /// In a forked child, in the thread that forked: forget the others, and do not repeat the parent's random numbers.
 inline void after_fork() noexcept {
-    domain::slot* own = nullptr;
-    for (const auto& m : this_thread.memberships)
-        if (m.where == &process_domain) own = m.slot;
-    process_domain.forget_other_threads(own, static_cast<std::uint64_t>(shared_sections));
+    process_domain.forget_other_threads(os::this_thread_number(), static_cast<std::uint64_t>(shared_sections));
     seed_this_thread();
 }
 
@@ -93,7 +90,7 @@ WEIR_NEVER_INLINE inline domain::slot* find_slot(domain& d) noexcept {
             (void)&watch;
             this_thread.watched = true;
         }
-        if (domain::slot* const fresh = d.claim()) {
+        if (domain::slot* const fresh = d.claim(os::this_thread_number())) {
             m = {&d, fresh};
             if (this_thread.fast_domain == nullptr && d.mode() == fence_mode::asymmetric) {
                 this_thread.fast_domain = &d;

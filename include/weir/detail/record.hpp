@@ -3,6 +3,7 @@
 #include "../condition.hpp"
 #include "../hash.hpp"
 #include "../outcome.hpp"
+#include "lease_end.hpp"
 #include "lease_word.hpp"
 #include "reader.hpp"
 
@@ -26,8 +27,6 @@ struct backend_id {
 
 namespace detail {
 
-using clock_function = std::chrono::nanoseconds (*)() noexcept;
-
 class lease_watch;
 struct record_base;
 
@@ -36,6 +35,9 @@ struct metric_cell {
     metric_cell* next = nullptr;
     const void* pool = nullptr;  ///< which metric of which registry
     bool looks = false;          ///< wants `on_ended`
+    /// The record has no other cell, and this one neither looks nor watches: then `start_alone` and `end_alone` do all that
+    /// a lease needs in one call each. As long as it is the first one; who comes before it is not alone.
+    bool alone = true;
     // Of this cell and of all after it, so that a lease asks the first one alone; see record_base::attach.
     bool timed = false;              ///< one wants to know when a lease started
     metric_cell* looking = nullptr;  ///< the first that looks
@@ -45,6 +47,11 @@ struct metric_cell {
     /// `latency` is negative if nobody measured it.
     virtual void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
                         std::chrono::nanoseconds started) noexcept = 0;
+    /// Of a cell that is `alone`: tells it of the start, which is returned; `now` may be untimed.
+    virtual std::chrono::nanoseconds start_alone(std::chrono::nanoseconds, clock_function) noexcept { return untimed; }
+    /// ... and ends a lease of the record, of whose start it `was_told` or not.
+    virtual void end_alone(record_base&, [[maybe_unused]] bool was_told, outcome, std::chrono::nanoseconds,
+                           std::chrono::nanoseconds) noexcept {}
     virtual void on_eligible(bool eligible) noexcept = 0;
     /// The lease is not counted any more. Inside a read section in which the record stays.
     virtual void on_ended(record_base&) noexcept {}
@@ -88,6 +95,7 @@ struct alignas(cache_line) record_base : retired {
             if (cell->watch == nullptr) cell->watch = rest->watch;
         }
         if (cell->looks) cell->looking = cell.get();
+        cell->alone = cell->next == nullptr && !cell->looks && cell->watch == nullptr;
         metrics.store(cell.release(), std::memory_order_release);
     }
 

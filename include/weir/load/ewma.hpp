@@ -37,10 +37,14 @@ struct mean_estimate {
     static double value(const state& s) noexcept { return s.mean.load(std::memory_order_relaxed); }
 
     template <class Median>
-    WEIR_ALWAYS_INLINE static double expected(const state& s, double idle, Median median) noexcept {
-        return read(s).expected(quick_exp(idle), median(), prior_weight);
+    WEIR_ALWAYS_INLINE static double fresh(const state& s, Median read_median) noexcept {
+        return expected(s, 0, read_median());
+    }
+    WEIR_ALWAYS_INLINE static double expected(const state& s, double idle, double median) noexcept {
+        return read(s).expected(quick_exp(idle), median, prior_weight);
     }
 
+    static bool ignores(const state&, double) noexcept { return false; }
     static bool observe(state& s, double idle, double sample) noexcept {
         ewma_estimator e = read(s);
         for (int tries = 0; tries < 8; ++tries) {  // after that many the sample is one among very many

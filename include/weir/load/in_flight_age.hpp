@@ -21,10 +21,14 @@ public:
     void end(std::chrono::nanoseconds started) noexcept { word_.fetch_sub(entry(started), std::memory_order_relaxed); }
 
     /// Nanoseconds, finite, rounded down; 0 while nothing is in flight or the clock has gone back.
-    [[nodiscard]] WEIR_ALWAYS_INLINE double mean(std::chrono::nanoseconds now) const noexcept {
+    [[nodiscard]] double mean(std::chrono::nanoseconds now) const noexcept { return mean_or(0, now); }
+    /// The same, or `least` where that is more: without a division where it is.
+    [[nodiscard]] WEIR_ALWAYS_INLINE double mean_or(double least, std::chrono::nanoseconds now) const noexcept {
         const std::uint64_t word = word_.load(std::memory_order_relaxed);
         const std::uint64_t count = word & most;
-        return count == 0 ? 0 : mean_of(count, word, now);
+        if (count == 0) return least;
+        const double total = total_of(count, word, now);
+        return total > least * static_cast<double>(count) ? total / static_cast<double>(count) : least;
     }
 
 private:
@@ -36,13 +40,12 @@ private:
     }
     static constexpr std::uint64_t entry(std::chrono::nanoseconds t) noexcept { return (ticks(t) << count_bits) + 1; }
 
-    static double mean_of(std::uint64_t count, std::uint64_t word, std::chrono::nanoseconds now) noexcept {
+    static double total_of(std::uint64_t count, std::uint64_t word, std::chrono::nanoseconds now) noexcept {
         // Both readings of the clock are rounded down: one tick less for each is never more than the truth.
         const std::uint64_t ages = count * ticks(now) - (word >> count_bits) - count;
         const auto total = static_cast<std::int64_t>(ages << count_bits);  // the sign of the 40 bits that are known
-        if (total <= 0) return 0;
         constexpr double unit = 1.0 / (std::uint64_t{1} << (count_bits - unit_bits));
-        return static_cast<double>(total) * unit / static_cast<double>(count);
+        return static_cast<double>(total) * unit;
     }
 
     std::atomic<std::uint64_t> word_{0};

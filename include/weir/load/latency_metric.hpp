@@ -42,11 +42,13 @@ namespace detail {
 /// eighth change may move the backend's entry in the pool's histogram, the one line that backends share.
 ///
 /// An `Estimate` has a `state` of atomics; its members are static and noexcept. `idle` is the time since the last sample in
-/// time constants, and `median` a function:
+/// time constants, and `read_median` a function:
 ///
 ///     double value(const state&);                                // the estimate itself, in nanoseconds; 0: no sample yet
-///     double expected(const state&, double idle, median);        // ... on its way to the median
+///     double fresh(const state&, read_median);                   // what to expect right after a sample
+///     double expected(const state&, double idle, double median);       // ... on its way to the median
 ///     bool observe(state&, double idle, double sample);          // whether it has changed
+///     bool ignores(const state&, double sample);                 // ... it would not, right after another sample
 template <class Estimate>
 class latency_metric {
 public:
@@ -60,7 +62,7 @@ public:
         in_flight_age age;
         typename Estimate::state estimate;
         typename Estimate::state measured;  // the same without what failures count for; 0: nothing has succeeded yet
-        std::atomic<double> last{0};        // nanoseconds: until when the estimates have decayed
+        std::atomic<std::int64_t> last{0};  // nanoseconds: until when the estimates have decayed
         std::atomic<std::uint32_t> changes{0};   // of `measured`, roughly: of two at once, one may be missed
         std::atomic<std::uint16_t> failures{0};  // in a row
         std::atomic<latency_median::bucket> filed{outside};
@@ -77,21 +79,24 @@ public:
 
     void on_start(pool&, state& s, std::chrono::nanoseconds started) const noexcept { s.age.start(started); }
 
-    void on_end(pool& p, state& s, outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
-                std::chrono::nanoseconds started) const noexcept {
+    WEIR_ALWAYS_INLINE void on_end(pool& p, state& s, outcome how, std::chrono::nanoseconds latency,
+                                   std::chrono::nanoseconds now, std::chrono::nanoseconds started) const noexcept {
         const double sample = static_cast<double>(latency.count());
         if (how != outcome::success) [[unlikely]] {
             observe_failure(p, s, how, sample, now);
         } else {
-            if (s.failures.load(std::memory_order_relaxed) != 0) s.failures.store(0, std::memory_order_relaxed);
-            if (sample >= 0) observe(p, s, sample, sample, now);
+            if (s.failures.load(std::memory_order_relaxed) != 0) [[unlikely]]
+                s.failures.store(0, std::memory_order_relaxed);
+            const bool changes_nothing = is_within(grain_, s, now) && Estimate::ignores(s.estimate, sample) &&
+                                         Estimate::ignores(s.measured, sample);
+            if (sample >= 0 && !changes_nothing) observe(p, s, sample, sample, now);
         }
         s.age.end(started);  // last: a locked addition, behind which all else would wait
     }
 
     [[nodiscard]] WEIR_ALWAYS_INLINE double score(const pool& p, const state& s,
                                                   const load_reading& reading) const noexcept {
-        const double latency = (std::max)(expected(p, s, idle_time(s, reading.now)), s.age.mean(reading.now));
+        const double latency = s.age.mean_or(expected(p, s, reading.now), reading.now);
         return latency * (reading.in_flight * reading.mean_weight + reading.weight);
     }
 
@@ -100,12 +105,12 @@ public:
 protected:
     /// Throws std::invalid_argument in the name of `who` unless both are above 0.
     latency_metric(const char* who, std::chrono::nanoseconds decay, std::chrono::nanoseconds initial)
-        : rate_{1 / checked(decay, who, "decay")}, initial_{checked(initial, who, "initial")} {}
+        : rate_{1 / checked(decay, who, "decay")}, initial_{checked(initial, who, "initial")},
+          grain_{decay.count() / 10'000}, fresh_{decay.count() / 1'000} {}
 
 private:
     static constexpr int most_failures = 6;  // 64 x the median: beyond the queues that a healthy backend has
     static constexpr std::uint32_t changes_per_filing = 8;
-    static constexpr double grain = 1e-4;  // time constants: what decays in less is far below the estimate's own noise
     static constexpr latency_median::bucket outside = -2;
 
     static double checked(std::chrono::nanoseconds value, const char* who, const char* name) {
@@ -120,29 +125,34 @@ private:
         return median > 0 ? median : initial_;
     }
 
-    /// In floating point nothing overflows, and what the clock has lost by then (2^-53 of its reading) is no time.
-    WEIR_ALWAYS_INLINE double idle_time(const state& s, std::chrono::nanoseconds now) const noexcept {
-        const double elapsed = static_cast<double>(now.count()) - s.last.load(std::memory_order_relaxed);
-        return (std::max)(elapsed, 0.0) * rate_;
+    /// Whether less than `span` ns have passed since the last sample; also if the clock has gone back.
+    WEIR_ALWAYS_INLINE static bool is_within(std::int64_t span, const state& s, std::chrono::nanoseconds now) noexcept {
+        const auto last = static_cast<std::uint64_t>(s.last.load(std::memory_order_relaxed));
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(now.count()) - last) < span;
+    }
+    /// In time constants. In floating point nothing overflows, and what the clock has lost by then (2^-53) is no time.
+    double idle_time(const state& s, std::chrono::nanoseconds now) const noexcept {
+        const auto last = static_cast<double>(s.last.load(std::memory_order_relaxed));
+        return (std::max)(static_cast<double>(now.count()) - last, 0.0) * rate_;
     }
 
     /// `measured` is the sample without what a failure counts for; below 0: there is none.
-    WEIR_ALWAYS_INLINE void observe(pool& p, state& s, double sample, double measured,
-                                    std::chrono::nanoseconds now) const noexcept {
+    WEIR_OUT_OF_LINE void observe(pool& p, state& s, double sample, double measured,
+                                  std::chrono::nanoseconds now) const noexcept {
         // Time passes in grains, so that a busy backend's line is not written for each sample. Who comes first in a grain
         // takes the time since the previous one for itself: concurrent ones share it out.
-        double idle = idle_time(s, now);
-        if (idle < grain)
-            idle = 0;
-        else
-            s.last.store(static_cast<double>(now.count()), std::memory_order_relaxed);
+        double idle = 0;
+        if (!is_within(grain_, s, now)) {
+            idle = idle_time(s, now);
+            s.last.store(now.count(), std::memory_order_relaxed);
+        }
         Estimate::observe(s.estimate, idle, (std::max)(sample, 1.0));
         if (measured >= 0 && Estimate::observe(s.measured, idle, (std::max)(measured, 1.0))) file(p, s);
     }
     WEIR_NEVER_INLINE void observe_failure(pool& p, state& s, outcome how, double sample,
                                            std::chrono::nanoseconds now) const noexcept {
         if (how == outcome::cancelled) {
-            if (sample > expected(p, s, idle_time(s, now))) observe(p, s, sample, sample, now);
+            if (sample > expected(p, s, now)) observe(p, s, sample, sample, now);
             return;
         }
         const double known = Estimate::value(s.measured);
@@ -161,16 +171,21 @@ private:
             refile(p, s, filed, latency_median::bucket_of(Estimate::value(s.measured)));
     }
 
-    WEIR_ALWAYS_INLINE double expected(const pool& p, const state& s, double idle) const noexcept {
-        const double latency = Estimate::expected(s.estimate, idle, [&] { return reference(p); });
-        const int row = s.failures.load(std::memory_order_relaxed);
-        if (row == 0) [[likely]]
-            return latency;
-        return (std::max)(latency, after_failures(p, row, idle));
+    /// What a busy backend's estimate has moved since its last sample, less than a thousandth, is not worth a division.
+    WEIR_ALWAYS_INLINE double expected(const pool& p, const state& s, std::chrono::nanoseconds now) const noexcept {
+        const bool settled = is_within(fresh_, s, now) || Estimate::value(s.estimate) == 0;
+        if (settled && s.failures.load(std::memory_order_relaxed) == 0) [[likely]]
+            return Estimate::fresh(s.estimate, [&] { return reference(p); });
+        return expected_later(p, s, now);
     }
-    WEIR_NEVER_INLINE double after_failures(const pool& p, int row, double idle) const noexcept {
-        const double median = reference(p);
-        return median + (std::ldexp(median, row) - median) / detail::quick_exp(idle);
+    WEIR_NEVER_INLINE double expected_later(const pool& p, const state& s,
+                                            std::chrono::nanoseconds now) const noexcept {
+        // The same grace, or a failure could lower a score by what the estimate has moved.
+        const double median = reference(p), idle = is_within(fresh_, s, now) ? 0 : idle_time(s, now);
+        const double latency = Estimate::expected(s.estimate, idle, median);
+        const int row = s.failures.load(std::memory_order_relaxed);
+        if (row == 0) return latency;
+        return (std::max)(latency, median + (std::ldexp(median, row) - median) / detail::quick_exp(idle));
     }
 
     static void refile(pool& p, state& s, latency_median::bucket from, latency_median::bucket to) noexcept {
@@ -180,8 +195,10 @@ private:
             p.median.move(old >= 0 ? old : latency_median::unfiled, to >= 0 ? to : latency_median::unfiled);
     }
 
-    double rate_;  // 1 / decay: multiplying by it is on every pick's path
+    double rate_;  // 1 / decay
     double initial_;
+    // Nanoseconds: what decays in less is far below the estimate's own noise, or below a thousandth of it.
+    std::int64_t grain_, fresh_;
 };
 
 }  // namespace weir::inline WEIR_ABI

@@ -1,35 +1,42 @@
 #pragma once
 
 #include "../detail/wide.hpp"
+#include "../random.hpp"
 #include "../snapshot.hpp"
+#include "../tables/alias_table.hpp"
 #include "../tables/least_tree.hpp"
+#include "../tables/lightest_tree.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace weir::inline WEIR_ABI {
 
 /// The backends of a registry by leases in flight / weight: finds the least loaded without looking at all.
 ///
-/// A tree of loads for each different weight. What it says of a backend is a hint: the lease word decides, and whoever
-/// sees the two differ, or changes the word, brings the index up to date. Absent is who has reached its limit, and who is
-/// not eligible. It is made anew when members, weights or limits change; otherwise it follows the conditions.
+/// A tree of loads for each different weight, or one of load / weight for many. What it says of a backend is a hint: the
+/// lease word decides, and whoever sees the two differ, or changes the word, brings the index up to date. Absent is who has
+/// reached its limit, and who is not eligible. It is made anew when members, weights or limits change; otherwise it follows
+/// the conditions.
 ///
-/// Complexity: O(weights log n) to find one, O(log n) to bring one up to date; O(n) to make. Memory: about 22 bytes a
-/// backend. Thread safety: as least_tree; inside a read section in which a snapshot of these members is seen.
+/// Complexity: O(log n) to find one, for each of up to 16 different weights or for all; O(log n) to bring one up to date; O(n)
+/// to make. Memory: about 22 bytes a backend, 34 with more weights.
+/// Thread safety: as word_tree; inside a read section in which a snapshot of these members is seen.
+/// Bias: ties are drawn by weight; with more than 16 weights, those of busy or few idle ones by their places.
 class load_index {
 public:
     static constexpr std::size_t most_weights = 16;     // each costs a pick a look at its top node, a line
     static constexpr std::uint32_t smallest_pool = 32;  // below, looking at all costs less than keeping an index
 
-    /// Null where looking at all backends is better: few of them, or of more than `most_weights` different weights.
+    /// Null where looking at all backends is better: few of them.
     [[nodiscard]] static std::shared_ptr<load_index> make(const view& v) {
-        if (v.size() < smallest_pool || v.size() > least_tree::max_size) return nullptr;
-        std::shared_ptr<load_index> index{new load_index{v}};
-        return index->groups_.size() <= most_weights ? index : nullptr;
+        if (v.size() < smallest_pool || v.size() > word_tree::max_size) return nullptr;
+        return std::shared_ptr<load_index>{new load_index{v}};
     }
 
     /// Whether it is of the same members, weights and limits.
@@ -53,6 +60,7 @@ public:
     static constexpr std::size_t most_refused = 8;
     [[nodiscard]] found draw(std::uint64_t random, std::span<const std::uint32_t> refused) noexcept {
         if ((random & 63) == 0) correct(static_cast<std::uint32_t>(detail::scale(random, places_.size())));
+        if (!any_.slots.empty()) return draw_of_any(random, refused);
         return groups_.size() == 1 && refused.empty() ? draw_of_equals(random) : draw_of_all(random, refused);
     }
 
@@ -63,8 +71,9 @@ public:
     void refresh_slot(std::uint32_t slot) noexcept {
         if (slot >= places_.size()) return;
         const place p = places_[slot];
-        if (p.group != place::nowhere)
-            groups_[p.group].loads.refresh(p.rank, [&]() noexcept { return load_now(slot); });
+        const auto read = [&]() noexcept { return load_now(slot); };
+        if (p.group == place::any) return any_.loads.refresh(p.rank, read);
+        if (p.group != place::nowhere) groups_[p.group].loads.refresh(p.rank, read);
     }
     /// The same for all, where they differ.
     void refresh_all() noexcept {
@@ -77,8 +86,14 @@ private:
         std::vector<std::uint32_t> slots;
         least_tree loads;
     };
+    /// Of many weights, where there are too many for a group each.
+    struct any_weights {
+        std::vector<std::uint32_t> slots;
+        lightest_tree loads;
+        alias_table draw;
+    };
     struct place {
-        static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
+        static constexpr std::uint32_t nowhere = ~std::uint32_t{0}, any = nowhere - 1;
         std::uint32_t group = nowhere;
         std::uint32_t rank = 0;
     };
@@ -92,8 +107,11 @@ private:
             std::uint32_t g = 0;
             while (g < groups_.size() && groups_[g].weight != weight) ++g;
             if (g == groups_.size()) {
+                if (g == most_weights) {
+                    index_any(v);
+                    return;
+                }
                 groups_.push_back({.weight = weight, .slots = {}, .loads = {}});
-                if (groups_.size() > most_weights) return;
             }
             places_[slot] = {g, static_cast<std::uint32_t>(groups_[g].slots.size())};
             groups_[g].slots.push_back(slot);
@@ -106,9 +124,26 @@ private:
         }
     }
 
+    void index_any(const view& v) {
+        groups_.clear();
+        std::vector<std::uint32_t> weights, loads;
+        for (std::uint32_t slot = 0; slot < v.slots(); ++slot) {
+            if (v.weight(slot) == 0) continue;
+            places_[slot] = {place::any, static_cast<std::uint32_t>(any_.slots.size())};
+            any_.slots.push_back(slot);
+            weights.push_back(v.weight(slot));
+            loads.push_back(load_now(slot));
+        }
+        any_.draw = alias_table{weights};
+        any_.loads = lightest_tree{loads, std::move(weights)};
+    }
+
     void correct(std::uint32_t slot) noexcept {
         const place p = places_[slot];
-        if (p.group != place::nowhere && groups_[p.group].loads.load(p.rank) != load_now(slot)) refresh_slot(slot);
+        if (p.group == place::nowhere) return;
+        const std::uint32_t known = p.group == place::any ? any_.loads.load(p.rank)
+                                                          : groups_[p.group].loads.load(p.rank);
+        if (known != load_now(slot)) refresh_slot(slot);
     }
 
     [[nodiscard]] std::uint32_t load_now(std::uint32_t slot) const noexcept {
@@ -164,6 +199,24 @@ private:
         return {};
     }
 
+    found draw_of_any(std::uint64_t random, std::span<const std::uint32_t> refused) const noexcept {
+        std::uint32_t ranks[most_refused];
+        std::size_t count = 0;
+        for (const std::uint32_t slot : refused) ranks[count++] = places_[slot].rank;
+        const std::span<const std::uint32_t> without{ranks, count};
+        const lightest_tree::lightest least = any_.loads.top(without);
+        if (least.load == lightest_tree::absent) return {};
+        generator draws{random};
+        // While many are idle, one drawn of all by weight is one of them.
+        for (int tries = 0; least.load == 0 && tries < 8; ++tries) {
+            const std::uint32_t rank = any_.draw.draw(draws());
+            if (any_.loads.load(rank) == 0 && std::find(without.begin(), without.end(), rank) == without.end())
+                return {any_.slots[rank], 0};
+        }
+        const lightest_tree::lightest drawn = any_.loads.draw(least, draws(), without);
+        return {any_.slots[drawn.place], drawn.load};
+    }
+
     static found found_at(const group& g, std::uint32_t rank, std::uint32_t load) noexcept {
         return rank == least_tree::nobody ? found{} : found{g.slots[rank], load};
     }
@@ -179,21 +232,7 @@ private:
     std::vector<place> places_;  // by slot
     std::vector<std::atomic<std::uint64_t>> eligible_;
     std::vector<group> groups_;
-};
-
-/// Where policies find the index when they build a table. Written under the registry's lock.
-struct load_index_source {
-    struct entry {
-        std::shared_ptr<load_index> index;  // null: there is none for that view
-        std::shared_ptr<const view> of;
-    };
-    entry current;
-    entry next;  // of the update that is under way
-
-    /// Null: there is none for this very view.
-    [[nodiscard]] std::shared_ptr<load_index> of(const view& v) const {
-        return next.of.get() == &v ? next.index : current.of.get() == &v ? current.index : nullptr;
-    }
+    any_weights any_;  // then there are no groups
 };
 
 }  // namespace weir::inline WEIR_ABI

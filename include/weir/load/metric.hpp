@@ -15,7 +15,8 @@ namespace weir::inline WEIR_ABI {
 struct load_reading {
     std::uint32_t in_flight;       ///< leases that have not ended
     std::chrono::nanoseconds now;  ///< by the registry's clock; zero for metrics that are not `timed`
-    double weight = 1;  ///< the backend's, by which selectors divide the score; always 1 for a metric without state
+    /// The backend's, by which selectors divide the score. 1 for a metric without state, and where all weights are equal.
+    double weight = 1;
     double mean_weight = 1;  ///< of those that may be chosen: for a part of the score that is no load, see peak_ewma
 };
 

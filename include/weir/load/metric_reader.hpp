@@ -28,6 +28,11 @@ public:
                                                 std::chrono::nanoseconds now) const noexcept {
         return metric_.score(load_reading{v.in_flight(index), now});
     }
+    /// For members of one weight: the same, as no metric without state sees weights.
+    [[nodiscard]] WEIR_ALWAYS_INLINE auto score_of_equals(const view& v, const table& t, std::uint32_t index,
+                                                          std::chrono::nanoseconds now) const noexcept {
+        return score(v, t, index, now);
+    }
 
 private:
     [[no_unique_address]] M metric_;
@@ -64,6 +69,13 @@ public:
                                                 .now = now,
                                                 .weight = static_cast<double>(v.weight(index)),
                                                 .mean_weight = t.mean_weight});
+    }
+
+    /// Where all that may be chosen have one weight: the score as if it were 1.
+    [[nodiscard]] WEIR_ALWAYS_INLINE auto score_of_equals(const view& v, const table& t, std::uint32_t index,
+                                                          std::chrono::nanoseconds now) const noexcept {
+        return pool_->metric.score(std::as_const(pool_->shared), *t.states[index],
+                                   load_reading{.in_flight = v.in_flight(index), .now = now});
     }
 
     /// What the metric shares among all backends.

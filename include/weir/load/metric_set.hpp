@@ -1,6 +1,6 @@
 #pragma once
 
-#include "load_index.hpp"
+#include "load_index_source.hpp"
 #include "metric.hpp"
 
 #include <chrono>
@@ -32,7 +32,34 @@ struct metric_pool_of final : metric_pool {
             pool = owner.get();
             timed = M::timed;
         }
-        void on_start([[maybe_unused]] std::chrono::nanoseconds started) noexcept override {
+        void on_start(std::chrono::nanoseconds started) noexcept override { tell_start(started); }
+        void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
+                    std::chrono::nanoseconds started) noexcept override {
+            tell_end(how, latency, now, started);
+        }
+        std::chrono::nanoseconds start_alone(std::chrono::nanoseconds now, clock_function clock) noexcept override {
+            const auto started = !M::timed ? untimed : now != untimed ? now : clock();
+            tell_start(started);
+            return started;
+        }
+        void end_alone(record_base& r, bool was_told, outcome how, std::chrono::nanoseconds started,
+                       std::chrono::nanoseconds latency) noexcept override {
+            if (was_told) [[likely]] {
+                const lease_end end{started, latency, r.clock};
+                tell_end(how, end.latency, end.now, started);
+            }
+            if (r.leases.end(how)) [[unlikely]]
+                r.dispose();
+        }
+        void on_eligible(bool eligible) noexcept override {
+            if (eligible)
+                owner->metric.join(owner->shared, state);
+            else
+                owner->metric.leave(owner->shared, state);
+        }
+
+    private:
+        WEIR_ALWAYS_INLINE void tell_start([[maybe_unused]] std::chrono::nanoseconds started) noexcept {
             const M& m = owner->metric;
             if constexpr (requires { m.on_start(owner->shared, state, started); }) {
                 static_assert(M::timed, "weir: on_start with a time is for metrics that are `timed`");
@@ -45,19 +72,15 @@ struct metric_pool_of final : metric_pool {
                     "weir: on_start is `void on_start(pool&, state&[, std::chrono::nanoseconds]) const noexcept`");
             }
         }
-        void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
-                    [[maybe_unused]] std::chrono::nanoseconds started) noexcept override {
+        WEIR_ALWAYS_INLINE void tell_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
+                                         [[maybe_unused]] std::chrono::nanoseconds started) noexcept {
             if constexpr (ends_with_start<M>)
                 owner->metric.on_end(owner->shared, state, how, latency, now, started);
             else
                 owner->metric.on_end(owner->shared, state, how, latency, now);
         }
-        void on_eligible(bool eligible) noexcept override {
-            if (eligible)
-                owner->metric.join(owner->shared, state);
-            else
-                owner->metric.leave(owner->shared, state);
-        }
+
+    public:
         std::shared_ptr<metric_pool_of> owner;
         alignas(cache_line) typename M::state state{};
     };

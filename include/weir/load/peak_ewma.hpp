@@ -1,21 +1,25 @@
 #pragma once
 
+#include "../detail/error.hpp"
 #include "latency_metric.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <string>
 
 namespace weir::inline WEIR_ABI {
 
 /// Peak EWMA as Finagle and tower define it: up at once, down with a time constant. Pure; any time unit.
 /// `elapsed` since the last sample; negative counts as 0.
-struct peak_ewma_estimator {
-    double decay;  ///< the time constant, > 0
+class peak_ewma_estimator {
+public:
+    /// The time constant, above 0; throws std::invalid_argument.
+    constexpr explicit peak_ewma_estimator(double decay) : decay_{decay > 0 ? decay : refused(decay)} {}
 
     [[nodiscard]] double weight_of_past(double elapsed) const noexcept {
-        const double x = (std::max)(elapsed, 0.0) / decay;
+        const double x = (std::max)(elapsed, 0.0) / decay_;
         // Samples that are close together need no call: the series is exact to 1e-13 there.
         return x < 1e-3 ? 1 - x * (1 - x * (0.5 - x * (1.0 / 6))) : std::exp(-x);
     }
@@ -24,6 +28,13 @@ struct peak_ewma_estimator {
         const double past = weight_of_past(elapsed);
         return estimate * past + sample * (1 - past);
     }
+
+private:
+    [[noreturn]] static double refused(double decay) {
+        detail::reject("peak_ewma_estimator: decay of " + std::to_string(decay) + " is not above 0");
+    }
+
+    double decay_;
 };
 
 namespace detail {
@@ -35,25 +46,24 @@ struct peak_estimate {
     static double value(const state& s) noexcept { return s.load(std::memory_order_relaxed); }
 
     template <class Median>
-    WEIR_ALWAYS_INLINE static double expected(const state& s, double idle, Median median) noexcept {
+    WEIR_ALWAYS_INLINE static double fresh(const state& s, Median read_median) noexcept {
         const double estimate = s.load(std::memory_order_relaxed);
-        // A fresh estimate has not moved by a thousandth yet: a busy pool is spared a division and the pool's line.
-        if (idle < 1e-3 && estimate > 0) [[likely]]
-            return estimate;
-        const double goal = median();
-        return estimate <= 0 ? goal : goal + (estimate - goal) / quick_exp(idle);
+        return estimate > 0 ? estimate : read_median();  // a measured backend spares its pool's line
+    }
+    static double expected(const state& s, double idle, double median) noexcept {
+        const double estimate = s.load(std::memory_order_relaxed);
+        return estimate > 0 ? median + (estimate - median) / quick_exp(idle) : median;
     }
 
-    WEIR_ALWAYS_INLINE static bool observe(state& s, double idle, double sample) noexcept {
-        const double estimate = s.load(std::memory_order_relaxed);
-        if (sample <= estimate && idle == 0) return false;  // below the peak, and no time for it to decay
-        return replace(s, estimate, idle, sample);
+    /// Below the peak, which has had no time to decay.
+    WEIR_ALWAYS_INLINE static bool ignores(const state& s, double sample) noexcept {
+        return sample <= s.load(std::memory_order_relaxed);
     }
-
-private:
-    WEIR_NEVER_INLINE static bool replace(state& s, double estimate, double idle, double sample) noexcept {
+    static bool observe(state& s, double idle, double sample) noexcept {
+        if (idle == 0 && ignores(s, sample)) return false;
         constexpr peak_ewma_estimator estimator{1};  // idle is in time constants
-        for (int tries = 0; tries < 8; ++tries) {    // after that many the sample is one among very many
+        double estimate = s.load(std::memory_order_relaxed);
+        for (int tries = 0; tries < 8; ++tries) {  // after that many the sample is one among very many
             const double next = estimate == 0 ? sample : estimator.observe(estimate, idle, sample);
             if (s.compare_exchange_weak(estimate, next, std::memory_order_relaxed)) break;
         }

@@ -4,6 +4,7 @@
 #include "member.hpp"
 #include "membership.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -105,9 +106,8 @@ public:
         if (!has(id)) return false;
         check(options);
         const roster& now = read();
-        const bool same_zone = now.zone_names[now.zones[id.slot]] == options.zone;
         changed = now.weights[id.slot] != options.weight.value() || now.limits[id.slot] != options.max_in_flight ||
-                  now.priorities[id.slot] != options.priority || !same_zone;
+                  now.priorities[id.slot] != options.priority || now.zone_names[now.zones[id.slot]] != options.zone;
         if (!changed) return true;
         roster& r = edit();
         const std::uint32_t zone = zone_number(r, options.zone);
@@ -131,18 +131,12 @@ public:
     }
 
     bool set_conditions(backend_id id, conditions next) {
-        const conditions before = conditions_[id.slot];
-        if (before == next) return true;
-        tell(make_event(change_kind::conditions, *read().records[id.slot], before, next));
+        if (conditions_[id.slot] == next) return true;
+        tell(make_event(change_kind::conditions, *read().records[id.slot], conditions_[id.slot], next));
         conditions_[id.slot] = next;
-        touched_ = true;
         return true;
     }
-
-    void set_panic(const panic_options& next) noexcept {
-        touched_ = touched_ || panic_ != next;
-        panic_ = next;
-    }
+    void set_panic(const panic_options& next) noexcept { panic_ = next; }
 
     [[nodiscard]] bool has(backend_id id) const noexcept {
         const roster& r = read();
@@ -156,7 +150,13 @@ public:
     [[nodiscard]] conditions conditions_of(backend_id id) const noexcept { return conditions_[id.slot]; }
     [[nodiscard]] const roster& read() const noexcept { return edited_ != nullptr ? *edited_ : *current_.roster(); }
     [[nodiscard]] bool settled() const noexcept { return settled_; }
-    [[nodiscard]] bool changed() const noexcept { return touched_ || edited_ != nullptr; }
+    /// By the outcome: what was changed and changed back is not published.
+    [[nodiscard]] bool changed() noexcept {
+        const bool same = edited_ == nullptr || edited_->is_as(*current_.roster());
+        if (same && added_.empty()) edited_.reset();
+        const auto& was = current_.all_conditions();
+        return !same || panic_ != current_.panic() || !std::equal(was.begin(), was.end(), conditions_.begin());
+    }
     [[nodiscard]] std::vector<change_event>& events() noexcept { return events_; }
     /// The records that this update brings in.
     [[nodiscard]] const std::vector<std::unique_ptr<record_base>>& added() const noexcept { return added_; }
@@ -236,7 +236,7 @@ private:
     membership& membership_;
     const view& current_;
     bool wants_events_;
-    bool touched_ = false, settled_ = false, mapping_changed_ = false;
+    bool settled_ = false, mapping_changed_ = false;
     std::shared_ptr<roster> edited_;
     std::vector<conditions> conditions_;
     panic_options panic_;

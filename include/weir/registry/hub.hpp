@@ -23,7 +23,8 @@ public:
     hub(clock_function clock_, domain& readers_)
         : clock{clock_}, readers{readers_}, watch{std::make_shared<lease_watch>(readers_)}, cells_{clock_, watch},
           last_trash_{std::make_unique<trash>()},
-          current_{std::make_shared<const view>(std::make_shared<const roster>(), std::vector<conditions>{}, 0)} {
+          nobody_{std::make_shared<const view>(std::make_shared<const roster>(), std::vector<conditions>{}, 0)},
+          current_{nobody_} {
         watch->seen.store(current_.get(), std::memory_order_relaxed);
     }
     hub(const hub&) = delete;
@@ -71,12 +72,13 @@ public:
     }
 
     /// Runs `edit(draft&)`, shows what is and what it would publish to `see(const view&, const view&)`, and takes all of
-    /// it back, also where one of them throws.
+    /// it back, also where one of them throws. Calls neither once the registry is gone.
     void rehearse(function_ref<void(draft&)> edit, function_ref<void(const view&, const view&)> see) {
         std::unique_ptr<draft> d;  // outlives the lock: destroying what it added runs foreign code
         const std::vector<attachment_ptr> nobody;
         const read_section section{readers};
         const writer_lock lock{mutex_, "a rehearsal"};
+        if (current_ == nullptr) return;
         d = std::make_unique<draft>(membership_, *current_, false);
         const undo_on_throw undo{*d, cells_, nobody};
         edit(*d);
@@ -84,12 +86,13 @@ public:
         see(*current_, *d->make_view(none));
     }
 
-    /// Reads the current view under the writer's lock, or without it inside an update of this thread.
+    /// Reads the current view under the writer's lock, or without it inside an update of this thread. Once the registry is
+    /// gone that is an empty one: the last backends' destructors may ask.
     template <class F>
     auto read(F&& f) const {
         if (mutex_.is_mine()) return f(std::as_const(membership_), *current_);
         const writer_lock lock{mutex_, "reading"};
-        return f(std::as_const(membership_), *current_);
+        return f(std::as_const(membership_), current_ != nullptr ? *current_ : *nobody_);
     }
 
     /// For read sections: what was published last; null once the registry is gone.
@@ -176,6 +179,7 @@ private:
         trash none;
         const writer_lock lock{mutex_, "making a selector"};
         const attachment_ptr fresh = make(cells_.metrics());
+        if (current_ == nullptr) return;  // the registry is gone: what was never published reads as an empty pool
         cells_.give_all(*current_);
         cells_.index_now(current_);
         std::erase_if(attached_, [](const auto& a) { return a.expired(); });
@@ -223,7 +227,8 @@ private:
     std::vector<change_event> events_;
     bool delivering_ = false;
     std::unique_ptr<trash> last_trash_;
-    std::shared_ptr<const view> current_;
+    const std::shared_ptr<const view> nobody_;
+    std::shared_ptr<const view> current_;  // null once the registry is gone
     std::atomic<std::size_t> size_{0};
 };
 

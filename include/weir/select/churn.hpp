@@ -38,13 +38,14 @@ template <class Backend, class Table, class F>
     side before, after;
     std::shared_ptr<const Table> table;
     r.rehearse(std::forward<F>(change), [&](const view& now, const view& next) {
-        const bool ours = selector.inspect([&](const view& seen, const auto& t) {
+        (void)selector.inspect([&](const view& seen, const auto& t) {
             if (&seen == &now) table = t.mapping;
         });
-        if (!ours || table == nullptr) detail::reject("churn: the selector is not one of this registry");
+        if (table == nullptr) return;
         before.copy(now);
         after.copy(next);
     });
+    if (table == nullptr) detail::reject("churn: the selector is not one of this registry");
     const std::shared_ptr<const Table> next = selector.policy().make(after.members, table.get());
     return churn(mapping<Table>{*table, before.members}, mapping<Table>{*next, after.members}, sample);
 }

@@ -18,12 +18,12 @@ namespace weir::inline WEIR_ABI {
 /// Rule: ties go to a draw by weight, never to the first.
 /// Complexity: `in_flight`: O(log n) a pick by an index, which both ends of every lease of the registry, by whatever
 /// selector, bring up to date in O(log n); O(n) an update of members, weights or limits. Other metrics, pools of fewer
-/// than 32 or of more than 16 different weights, and picks to which 8 were refused: O(eligible), one cache line a backend.
-/// Memory: about 22 bytes a backend for the index, shared by all such selectors of a registry.
+/// than 32, and picks to which 8 were refused: O(eligible), one cache line a backend.
+/// Memory: about 22 bytes a backend for the index, shared by all such selectors of a registry; 34 with more than 16 weights.
 /// Thread safety: starting and ending a lease writes the index: the line of the backend's leaf and those above it, the
-/// topmost shared by all (see least_tree). A pick by itself writes it only where it finds it wrong: what the index says is
+/// topmost shared by all (see word_tree). A pick by itself writes it only where it finds it wrong: what the index says is
 /// held against the backend's own count. Threads that pick at once may choose the same backend.
-/// Bias: none; at rest the shares are the weights'.
+/// Bias: none; at rest the shares are the weights'. With more than 16 different weights, ties of few may be drawn evenly.
 /// One backend: that one. None: the error.
 /// Source: nginx least_conn (connections / weight).
 template <metric Metric>
@@ -51,16 +51,17 @@ struct least_load_policy {
     template <class Accept>
     [[nodiscard]] choice choose(const view& v, const table& t, state& s, const query& q, Accept accept) const noexcept {
         if (indexed && t.index != nullptr) {
-            if (const choice c = find(*t.index, q, accept)) return c;
+            if (const choice c = find(v, *t.index, q, accept)) return c;
         }
         if (indexed && v.equal_weights() && v.eligible().size() <= few) return scan_few(v, q, accept);
         return scan(v, t, s, q, accept);
     }
 
 private:
-    /// By the index: passes over whom `accept` refuses; gives up when there are too many of them.
+    /// By the index: passes over whom `accept` refuses; gives up when there are too many of them. The index follows the
+    /// snapshot a moment after it is published, so the snapshot is asked who is eligible, whatever the predicate.
     template <class Accept>
-    static choice find(load_index& index, const query& q, Accept accept) noexcept {
+    static choice find(const view& v, load_index& index, const query& q, Accept accept) noexcept {
         std::uint32_t refused[load_index::most_refused];
         std::size_t count = 0;
         int moved = 0;
@@ -72,7 +73,7 @@ private:
                 ++moved;
                 continue;
             }
-            if (accept(found.slot)) return {.index = found.slot};
+            if (v.is_eligible(found.slot) && accept(found.slot)) return {.index = found.slot};
             refused[count++] = found.slot;
         }
         return {};

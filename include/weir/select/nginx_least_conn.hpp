@@ -21,6 +21,7 @@ namespace weir::inline WEIR_ABI {
 /// Bias: none. Across updates each keeps what it is owed, in turns: where nginx keeps credits as numbers, those beside a
 /// heavy backend that leaves would have hundreds of turns in a row. What one that leaves was owed is shared out; newcomers
 /// start at 0. Where picks exclude a heavy backend, the others first catch up what they are ahead or behind, as in nginx.
+/// Picks that run while an update builds its table may lose the turn that they take.
 /// One backend: that one. None: the error.
 /// Source: nginx 1.22, ngx_http_upstream_get_least_conn_peer.
 struct nginx_least_conn_policy {

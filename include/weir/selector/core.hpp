@@ -118,8 +118,10 @@ private:
     }
     WEIR_ALWAYS_INLINE void hand_out(picked& result, record_base* r, std::chrono::nanoseconds now) noexcept {
         result.record = r;
-        if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]]
-            start_metrics(result, metrics, now);
+        if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]] {
+            result.metrics = metrics;
+            result.started = metrics->alone ? metrics->start_alone(now, clock_) : start_all(metrics, now);
+        }
     }
 
     template <class Section, class F>
@@ -145,7 +147,7 @@ private:
     WEIR_ALWAYS_INLINE std::chrono::nanoseconds time_of(const pick_options& options) const noexcept {
         if (options.now.has_value()) return *options.now;
         if constexpr (reads_clock<Policy>) return clock_();
-        return picked::untimed;
+        return untimed;
     }
     /// Nobody was found, or the place was taken before it could be reserved. Says why, but looks again where that may
     /// help: where somebody else `was_faster`, and where users are told of room, after having asked for that.
@@ -221,11 +223,11 @@ private:
         return p.members == nullptr ? pick_error::empty : detail::why_nobody(*p.members, options);
     }
 
-    /// Tells the metrics, and notes when the lease started if one of them wants to know.
-    WEIR_NEVER_INLINE void start_metrics(picked& result, metric_cell* metrics, std::chrono::nanoseconds now) noexcept {
-        result.metrics = metrics;
-        if (metrics->timed) result.started = now != picked::untimed ? now : clock_();
-        for (; metrics != nullptr; metrics = metrics->next) metrics->on_start(result.started);
+    /// Tells the metrics from `first` on, and when the lease started if one of them wants to know.
+    WEIR_NEVER_INLINE std::chrono::nanoseconds start_all(metric_cell* first, std::chrono::nanoseconds now) noexcept {
+        const auto started = !first->timed ? untimed : now != untimed ? now : clock_();
+        for (; first != nullptr; first = first->next) first->on_start(started);
+        return started;
     }
 
     const Policy policy_;

@@ -34,12 +34,6 @@ TEST_CASE("an unknown name is refused with all that are known") {
     for (const std::string_view name : examples::balancer_names) CHECK(text.find(name) != text.npos);
 }
 
-TEST_CASE("selectors of the library go by their own names") {
-    const std::set<std::string_view> names(examples::balancer_names.begin(), examples::balancer_names.end());
-    for (const auto* name : {"p2c_peak_ewma", "weighted_least_connections", "least_connections", "ring_hash"})
-        CHECK(names.contains(name));
-}
-
 TEST_CASE("keys are what the user chose, or what the selector hashes") {
     CHECK(examples::key_for("ip_hash", "") == "ip");
     CHECK(examples::key_for("ip_hash", "ip") == "ip");

@@ -511,6 +511,14 @@ TEST_CASE("a GET is sent three times at most, each time to another backend", "[t
     CHECK(p.comes_to("\"retried\": 20"));
 }
 
+TEST_CASE("a request that moves on from a refused connect is counted with the retried", "[threads]") {
+    const nobody gone;
+    recorder good([](auto&, auto&) { return "HTTP/1.1 204 No\r\n\r\n"s; });
+    const proxy p({gone.address(), good.address()});
+    for (int i = 0; i < 5; ++i) CHECK(ask(p.port, get("/")).status == 204);
+    CHECK(p.comes_to("\"retried\": 1,"));
+}
+
 TEST_CASE("when all have failed, the reply says that none is left", "[threads]") {
     recorder first([](auto&, auto&) { return ""; }), second([](auto&, auto&) { return ""; });
     const proxy p({first.address(), second.address()});

@@ -1,0 +1,117 @@
+#pragma once
+
+#include "../random.hpp"
+#include "word_tree.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace weir::inline WEIR_ABI {
+
+/// The least load / weight of many places whose loads change all the time and whose weights do not.
+///
+/// A `word_tree`, whose page tells thread safety and memory, with 4 bytes a place more: a word has the lightest place below it,
+/// and its load. Compared exactly, in whole numbers.
+/// Complexity: O(log n) for everything: at n = 10,000 a change writes five words and reads 40 weights.
+/// Bias: of places that tie, one is drawn at each level of the tree, whatever their weights.
+class lightest_tree {
+public:
+    /// The load of a place that is not to be found, and of none at all. Greater than any other.
+    static constexpr std::uint32_t absent = (std::uint32_t{1} << 24) - 1;
+    static constexpr std::uint32_t max_size = word_tree::max_size;
+
+    struct lightest {
+        std::uint32_t load = absent;
+        std::uint32_t place = 0;  ///< of nobody if the load is absent
+    };
+
+    lightest_tree() = default;
+    /// One place for each load and weight, of which there are as many; no weight is 0. Throws std::invalid_argument for more
+    /// than `max_size`.
+    lightest_tree(std::span<const std::uint32_t> loads, std::vector<std::uint32_t> weights)
+        : weights_{std::move(weights)},
+          words_{"lightest_tree", loads.size(), [&](std::uint32_t i) { return leaf(i, loads[i]); }, combine()} {}
+
+    [[nodiscard]] std::uint32_t size() const noexcept { return words_.size(); }
+    /// What is known of one place.
+    [[nodiscard]] std::uint32_t load(std::uint32_t place) const noexcept { return load_of(words_.read(0, place)); }
+
+    /// A lightest place of all, or of all but a few, in no order and none of them twice.
+    [[nodiscard]] lightest top(std::span<const std::uint32_t> without = {}) const noexcept {
+        const std::uint64_t word = without.empty() ? words_.top(combine()) : words_.top_without(without, combine());
+        return entry_of(word);
+    }
+
+    /// One of those that tie with `least`, which is there; itself if loads have moved since it was read.
+    [[nodiscard]] lightest draw(const lightest& least, std::uint64_t random,
+                                std::span<const std::uint32_t> without = {}) const noexcept {
+        generator draws{random};
+        lightest found = least;
+        std::uint32_t at = 0;
+        for (std::uint32_t level = words_.levels(); level-- > 0;) {
+            const std::uint32_t first = at * word_tree::fan;
+            std::uint64_t tied = 0;
+            for (std::uint32_t child = 0; child < word_tree::fan; ++child) {
+                const std::uint64_t word = without.empty()
+                                               ? words_.read(level, first + child)
+                                               : words_.read_without(level, first + child, without, combine());
+                const lightest one = entry_of(word);
+                if (one.load == absent || lighter(least, one) || lighter(one, least)) continue;
+                // The k-th of them takes the place of those before with probability 1 / k: all are as likely.
+                if (draws.below(++tied) != 0) continue;
+                found = one;
+                at = first + child;
+            }
+            if (tied == 0) return least;
+        }
+        return found;
+    }
+
+    /// Brings one place up to date: `read()` gives its load as it is now, and is called again whenever somebody else has
+    /// come in between.
+    template <class Read>
+    void refresh(std::uint32_t place, Read&& read) noexcept {
+        words_.refresh(place, [&] { return leaf(place, read()); }, combine());
+    }
+
+private:
+    //     63     40 39    16 15     0
+    //     load      | place | version      absent in words that stand for nothing
+    static_assert(word_tree::nothing == std::uint64_t{absent} << 40);
+
+    static constexpr std::uint32_t load_of(std::uint64_t word) noexcept {
+        return static_cast<std::uint32_t>(word >> 40);
+    }
+    static constexpr std::uint32_t place_of(std::uint64_t word) noexcept {
+        return static_cast<std::uint32_t>(word >> 16) & max_size;
+    }
+    static constexpr lightest entry_of(std::uint64_t word) noexcept { return {load_of(word), place_of(word)}; }
+    static constexpr std::uint64_t leaf(std::uint32_t place, std::uint32_t load) noexcept {
+        return load >= absent ? word_tree::nothing : (std::uint64_t{load} << 40) | (std::uint64_t{place} << 16);
+    }
+
+    [[nodiscard]] bool lighter(const lightest& a, const lightest& b) const noexcept {
+        return std::uint64_t{a.load} * weights_[b.place] < std::uint64_t{b.load} * weights_[a.place];
+    }
+    struct lightest_of_eight {
+        const lightest_tree& tree;
+
+        template <class Word>
+        std::uint64_t operator()(Word&& word) const noexcept {
+            std::uint64_t best = word_tree::nothing;
+            for (std::uint32_t child = 0; child < word_tree::fan; ++child)
+                if (const std::uint64_t one = word(child); load_of(one) != absent)
+                    if (load_of(best) == absent || tree.lighter(entry_of(one), entry_of(best))) best = one;
+            return best & ~std::uint64_t{0xffff};
+        }
+    };
+    [[nodiscard]] lightest_of_eight combine() const noexcept { return {*this}; }
+
+    std::vector<std::uint32_t> weights_;  // by place
+    word_tree words_;
+};
+
+}  // namespace weir::inline WEIR_ABI

@@ -33,7 +33,7 @@ using weir_test::any_selector;
 namespace {
 
 /// What a pick looks at, and so how many of them a test has time for.
-enum class looks { at_few, by_index, at_all };
+enum class looks { at_few, at_all };
 
 struct subject {
     const char* name;
@@ -65,7 +65,7 @@ const subject subjects[] = {
     {"round_robin", seeded<weir::round_robin<int>>, true},
     {"round_robin per thread", seeded<weir::round_robin<int, weir::per_thread_cursor>>, true},
     {"random", seeded<weir::random<int>>, false},
-    {"least_connections", seeded<weir::least_connections<int>>, false, looks::by_index},
+    {"least_connections", seeded<weir::least_connections<int>>, false},
     {"power_of_two", seeded<weir::power_of_two<int>>, false},
     {"choices of 3", of_choices<weir::in_flight, 3>, false},
     {"choices by ewma", of_choices<weir::ewma, 2>, false},
@@ -232,20 +232,19 @@ void check(phase when) {
                                  {"1:2:3", one_two_three},
                                  {"1:1000", one_to_thousand},
                                  {"random", random_weight}}) {
-            const bool even = p.weight == equal, few_weights = p.weight != random_weight;
+            const bool even = p.weight == equal;
             if (s.only_equal && !even) continue;
             if (s.by_address && !even && p.weight != one_two_three) continue;  // more than it has values
-            // An index is of few different weights. Where all are looked at, even and uneven have to do for the many.
-            const looks look = s.look == looks::by_index ? (few_weights ? looks::at_few : looks::at_all) : s.look;
             for (const std::size_t n : {1u, 2u, 3u, 10u, 100u, 10'000u}) {
                 if (n > 100 && s.by_address) continue;
                 if (n > 100 && p.weight == one_two_three && when != phase::at_rest) continue;  // as random ones
-                if (n > 100 && look == looks::at_all && !even && p.weight != one_to_thousand) continue;
-                const bool once_round = look != looks::at_all || when == phase::at_rest;
+                // Where all are looked at, even and uneven have to do for the many.
+                if (n > 100 && s.look == looks::at_all && !even && p.weight != one_to_thousand) continue;
+                const bool once_round = s.look != looks::at_all || when == phase::at_rest;
                 if (n > 100 && s.rotates && !once_round) continue;
                 INFO(s.name << ", " << n << " backends, weights " << p.name << ", "
                             << phase_names[static_cast<int>(when)]);
-                CHECK(shares(s, n, p.weight, when, picks_among(n, look, when)) == "");
+                CHECK(shares(s, n, p.weight, when, picks_among(n, s.look, when)) == "");
             }
         }
 }

@@ -81,7 +81,7 @@ struct scene {
     explicit scene(fence_mode mode) {
         d->decide(mode);
         REQUIRE(d->mode() == mode);
-        reader = d->claim();
+        reader = d->claim(1);
         REQUIRE(reader != nullptr);
     }
     void enter() const { d->mode() == fence_mode::asymmetric ? d->enter(*reader) : d->enter_portable(*reader); }

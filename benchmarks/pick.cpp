@@ -14,6 +14,7 @@
 #include <random>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -300,8 +301,8 @@ void add_baselines() {
         },
         [](atomic_shared_ptr_baseline& b, std::uint64_t) {
             const auto servers = b.load();
-            benchmark::DoNotOptimize(
-                (*servers)[b.next.fetch_add(1, std::memory_order_relaxed) % servers->size()].number);
+            auto number = (*servers)[b.next.fetch_add(1, std::memory_order_relaxed) % servers->size()].number;
+            benchmark::DoNotOptimize(number);
         });
 }
 
@@ -486,7 +487,14 @@ int main(int argc, char** argv) {
     add_baselines();
     add_scan();
     add_weighted_baselines();
-    std::vector<char*> arguments(argv, argv + argc);
+    // Our own option, beside Google Benchmark's: the lowest of the repetitions instead of their median.
+    std::vector<char*> arguments;
+    bool lowest = false;
+    for (int i = 0; i < argc; ++i)
+        if (std::string_view{argv[i]} == "--lowest")
+            lowest = true;
+        else
+            arguments.push_back(argv[i]);
     // Repeated and in random order, so that a machine whose speed drifts does not favour a row.
     std::string defaults[] = {"--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",
                               "--benchmark_min_time=0.02"};
@@ -494,8 +502,9 @@ int main(int argc, char** argv) {
     int count = static_cast<int>(arguments.size());
     benchmark::Initialize(&count, arguments.data());
     if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
-    ratio_table table;
+    ratio_table table{lowest};
     benchmark::RunSpecifiedBenchmarks(&table);
+    std::printf("of each benchmark's repetitions the %s\n", lowest ? "lowest" : "median");
     std::vector<std::string> columns{"-"};
     for (const int n : sizes) columns.push_back(std::to_string(n));
     table.print("one thread: ns, and the ratio to a shared fetch_add of this run", rows, columns,
@@ -516,8 +525,8 @@ int main(int argc, char** argv) {
     for (const auto& [ours, theirs] : races) {
         std::string line;
         for (const int n : sizes) {
-            const double one = table.median(ours + '/' + std::to_string(n));
-            const double other = table.median(theirs + '/' + std::to_string(n));
+            const double one = table.time(ours + '/' + std::to_string(n));
+            const double other = table.time(theirs + '/' + std::to_string(n));
             if (one == 0 || other == 0) continue;
             char cell[32];
             std::snprintf(cell, sizeof cell, " %7d %7.1fx", n, other / one);
@@ -529,7 +538,7 @@ int main(int argc, char** argv) {
     for (const auto& row : rows) {
         std::string line;
         for (const auto& column : columns) {
-            const double one = table.median(row + '/' + column, 1), two = table.median(row + '/' + column, 2);
+            const double one = table.time(row + '/' + column, 1), two = table.time(row + '/' + column, 2);
             if (one == 0 || two == 0) continue;
             char cell[32];
             std::snprintf(cell, sizeof cell, " %7s %5.2fx", column.c_str(), 2 * one / two);

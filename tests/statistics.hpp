@@ -102,8 +102,9 @@ inline std::string too_many_pairs(std::span<const std::pair<double, double>> cou
     return std::to_string(pairs) + " pairs of picks are more than " + std::to_string(most);
 }
 
-/// Of the right answers of a test, `unfair` refuses no more than this part: one in ten thousand. It is shared out among the
-/// backends (Bonferroni), and to both sides; none at all of an expected 12 is too few, then, for each of up to 8.
+/// Of the right answers of a test, `unfair` refuses about this part, and at most twice as many (groups and chi-square come
+/// on top). It is shared out among the backends (Bonferroni), and to both sides; none at all of an expected 12 is too few,
+/// then, for each of up to 8.
 inline constexpr double wrongly_refused = 1e-4;
 
 /// Why `counts` cannot be draws of which these numbers were to be expected; empty if they can. Each count is held against

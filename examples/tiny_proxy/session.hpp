@@ -10,8 +10,7 @@ namespace tiny_proxy {
 
 class session {
 public:
-    /// `Answer` is `proxied` or `administered`.
-    template <auto Answer>
+    template <auto Answer>  // `proxied` or `administered`
     static task<> serve(worker& w, tcp_socket s) {
         session self(w, std::move(s));
         for (bool open = true; open;) {
@@ -30,17 +29,18 @@ public:
         reused_ = false;
         refusal fault;
         unsigned moved = 0;  // to another backend: at most as often as asked, or twice where a connect was refused
-        for (weir::retry attempts(shared_.retries);; ++moved, ++shared_.retried) {
+        for (weir::retry attempts(shared_.retries);; ++moved) {
             weir::pick_options how{.key_text = key(), .exclude = attempts.tried(), .session = token()};
             auto lease = shared_.pick(how);
             if (!lease && reused_) how.exclude = {}, lease = shared_.pick(how);  // perhaps only an idle connection died
             if (!lease) co_return co_await respond({fault ? fault.status : 503, to_string(lease.error())});
+            if (moved > 0) ++shared_.retried;
             const bool known = shared_.set.sticky.empty() || lease.reason() == weir::pick_reason::sticky;
             cookie_ = known ? "" : shared_.set.sticky + '=' + shared_.sessions.token(lease.identity());
             fault = co_await try_on(lease);
             if (!fault) co_return keep_;
-            const bool out = refused_ && !shared_.backends.in_panic();  // and it got nothing: the next is no retry
-            if (out && moved < (std::max)(2u, shared_.set.retries)) continue;
+            if (refused_ && !shared_.backends.in_panic() && moved < (std::max)(2u, shared_.set.retries))
+                continue;  // it got nothing: the next is no retry
             const bool more = again_ && moved < shared_.set.retries;
             const auto time = more ? attempts.again(lease.id(), clock::now().time_since_epoch()) : std::nullopt;
             if (!time) co_return co_await respond(fault);

@@ -14,9 +14,9 @@ namespace weir::inline WEIR_ABI {
 /// reads it once a millisecond in each thread and goes on by the processor's cycle counter in between, without waiting.
 /// It has steady_clock's epoch, so that readings of either may be told to a pick.
 /// Accuracy: within a microsecond of steady_clock, seldom more than 50 ns; of two threads one may be ahead by as much. It
-/// never goes back within a thread, unless the counter is found to be wrong.
+/// does not go back within a thread, but by what the counters of two processors differ: by more than 3 us they are found out.
 /// Complexity: one reading of the counter and a multiplication. Thread safety: any thread.
-/// Where the processor has no counter of one rate (other than x86-64, or an old one), while its rate is not known (the
+/// Where there is no counter of one rate (other than x86-64, an old processor, MSVC), while its rate is not known (the
 /// first 10 ms), and from the moment on that counter and clock are seen to disagree, it is steady_clock.
 class cycle_clock {
 public:

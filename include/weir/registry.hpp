@@ -214,9 +214,9 @@ private:
 ///
 /// Every change publishes one immutable snapshot, from which picks read without a lock. `Clock` is a std::chrono clock,
 /// steady where traffic is real; selectors read it only for metrics that need time. All members may be called from any
-/// thread, and from inside an observer, a pick's function or a backend's destructor; a backend that goes with the registry
-/// finds it empty. Selectors and leases may outlive it: the selectors then find it empty, too, and each backend goes with
-/// its last lease.
+/// thread, and from inside an observer, a pick's function or a backend's destructor; a backend that goes while the registry
+/// is being destroyed finds it empty. Selectors and leases may outlive it: the selectors then find it empty, too, and each
+/// backend goes with its last lease, or when another thread leaves the section that sees it; it must not call the registry.
 ///
 /// Cost: an update copies the snapshot, O(n), and rebuilds the tables of the attached selectors. `visit` and `size` wait
 /// for nobody; `find`, `members` and `inspect` wait for an update that is running. Memory: about 300 bytes a backend beside the backend and its identity.

@@ -100,6 +100,16 @@ TEST_CASE("a counter that goes off is not trusted again, by no thread") {
     CHECK(follows_the_clock() == 0);
 }
 
+TEST_CASE("a counter that is a little behind sets no time forward") {
+    settle<9>();
+    (void)clock_of<9>::now();
+    source<9>::pass(2'000'000);
+    (void)clock_of<9>::now();    // a fresh anchor
+    source<9>::counts -= 2'000;  // another processor's, 800 ns behind
+    for (int i = 0; i < 100; ++i) CHECK(std::abs(clock_of<9>::now() - source<9>::nanoseconds) <= 1'000);
+    CHECK(clock_of<9>::trusted());
+}
+
 TEST_CASE("a counter that stands still or runs a hundredth fast is found out at the next anchor") {
     settle<4>();
     std::int64_t last = clock_of<4>::now();

@@ -272,6 +272,26 @@ TEMPLATE_TEST_CASE("a cancelled request can only raise the score, of a measured 
     CHECK(idle.score(3, 1h) >= expected);
 }
 
+TEMPLATE_TEST_CASE("an answer in no time at all is a measurement, whatever came before", "", peak_ewma, ewma) {
+    hand_pool<TestType> pool{2};
+    pool.end(0, outcome::success, 0ns, 0ns);
+    CHECK(pool.score(0, 0ns) < 100);
+    CHECK(pool.shared.median.value() > 0);
+    hand_pool<TestType> failing{2};
+    failing.end(0, outcome::failure, 1ms, 0ns);
+    failing.end(0, outcome::success, 0ns, 100us);
+    CHECK(failing.shared.median.value() > 0);
+}
+
+TEMPLATE_TEST_CASE("a time that lies far ahead stops nothing: what comes after it decays as ever", "", peak_ewma,
+                   ewma) {
+    hand_pool<TestType> pool{2};
+    for (std::size_t i = 0; i < 2; ++i) pool.end(i, outcome::success, 1ms, 1s);
+    pool.end(0, outcome::success, 24h, 24h);  // told by a caller whose clock was wrong
+    for (int i = 0; i < 36'000; ++i) pool.end(0, outcome::success, 1ms, 1s + i * 100ms);
+    CHECK(pool.score(0, 3601s) < 2e6);
+}
+
 TEMPLATE_TEST_CASE("an idle backend's estimate moves to the median, from either side", "", peak_ewma, ewma) {
     hand_pool<TestType> pool{5};
     for (std::size_t i = 0; i < 3; ++i) pool.end(i, outcome::success, 10ms, 0s);

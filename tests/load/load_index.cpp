@@ -116,6 +116,18 @@ TEST_CASE("with many weights the least load / weight is found exactly, whatever 
     CHECK(busy > 1'000);
 }
 
+TEST_CASE("the idle are drawn by weight, also where one with nearly all weight is busy") {
+    std::vector<std::uint32_t> weights;
+    for (std::uint32_t w = 1; w <= 39; ++w) weights.push_back(w);
+    weights.push_back(1'000'000);
+    pool p{weights};
+    const auto index = load_index::make(p.now());
+    const auto lease = p.lease_of(39);
+    index->refresh_slot(p.ids[39].slot);
+    weights.back() = 0;
+    CHECK(unfair(draws(*index, weights.size(), 100'000), weights) == "");
+}
+
 TEST_CASE("different weights tie when their loads are in proportion, and not otherwise") {
     pool p{repeat(32, {2, 3})};
     const auto index = load_index::make(p.now());

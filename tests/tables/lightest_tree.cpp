@@ -1,12 +1,12 @@
 #include <weir/tables/lightest_tree.hpp>
 
 #include "catch.hpp"
+#include "statistics.hpp"
 #include "support/length.hpp"
 
 #include <weir/weight.hpp>
 
 #include <atomic>
-#include <numeric>
 #include <set>
 #include <thread>
 
@@ -67,15 +67,19 @@ TEST_CASE("the lightest are those of a literal scan, through random changes, for
     }
 }
 
-TEST_CASE("each of those that tie is drawn, the first no more often than the last of its node") {
-    std::vector<std::uint32_t> weights(64), loads(64);
-    std::iota(weights.begin(), weights.end(), 1u);
-    for (std::uint32_t i = 0; i < 64; ++i) loads[i] = 2 * weights[i];
-    const lightest_tree tree{loads, weights};
+TEST_CASE("those that tie are drawn by weight, wherever they stand") {
     weir::generator random{2};
-    std::vector<int> counts(64);
-    for (int i = 0; i < 64'000; ++i) ++counts[tree.draw(tree.top(), random()).place];
-    for (const int c : counts) CHECK(std::abs(c - 1'000) < 160);  // 5 standard deviations of 31.5
+    std::vector<std::uint32_t> weights(300), loads(300);
+    for (std::uint32_t i = 0; i < 300; ++i) {
+        weights[i] = static_cast<std::uint32_t>(1 + random.below(50));
+        loads[i] = i % 3 == 0 ? 3 * weights[i] : 2 * weights[i];
+    }
+    const lightest_tree tree{loads, weights};
+    auto lightest = weights;
+    for (std::uint32_t i = 0; i < 300; i += 3) lightest[i] = 0;
+    std::vector<std::uint64_t> counts(300);
+    for (int i = 0; i < 500'000; ++i) ++counts[tree.draw(tree.top(), random()).place];
+    CHECK(weir_test::unfair(counts, lightest) == "");
 }
 
 TEST_CASE("none at all, none that is not absent, and more places than fit") {

@@ -13,9 +13,9 @@ namespace weir::inline WEIR_ABI::detail {
 /// `bool is_steady()`, whether the counter claims to run at one rate, which a process asks once.
 ///
 /// A thread keeps the last pair of both readings, its anchor, and the counter's rate, measured over 10 ms to 1 s. The rate
-/// is taken a little too low, so that a new anchor never sets the time back. Each new anchor also tries the last one: if
-/// the counter has gone by more than a thousandth off the clock, as those of processors that disagree do for a thread that
-/// moves, no thread of the process trusts it any more, and every reading is one of the clock.
+/// is taken a little too low, so that a new anchor does not set the time back. Each new anchor also tries the last one: if
+/// the counter is off the clock by more than 3 us and a thousandth of the time since, as those of processors that disagree
+/// are for a thread that moves, no thread of the process trusts it any more, and every reading is one of the clock.
 /// Thread safety: all members from any thread; no lock, no wait.
 template <class Source>
 class extrapolated_time {
@@ -58,10 +58,10 @@ private:
         return static_cast<std::int64_t>((counts * rate) >> 32);
     }
 
-    /// Both readings, the closest of a few: a thread may be interrupted between the two.
-    static pair read() noexcept {
+    /// Both readings, the closest of a few where they are to be an anchor: a thread may be interrupted between the two.
+    static pair read(int most_tries) noexcept {
         pair best{.count = 0, .time = 0, .width = ~std::uint64_t{0}};
-        for (int tries = 0; tries < 3; ++tries) {
+        for (int tries = 0; tries < most_tries; ++tries) {
             const std::uint64_t before = Source::count();
             const std::int64_t time = Source::time();
             const std::uint64_t width = Source::count() - before;
@@ -80,14 +80,16 @@ private:
             a.reach = 0;
             return Source::time();
         }
-        const pair now = read();
+        const pair now = read(a.reach > 0 ? 3 : 1);
         if (a.reach > 0 && !agrees(a, now)) {
             refused_.store(true, std::memory_order_relaxed);
             a.reach = 0;
             return now.time;
         }
         // Nothing that was read from the old anchor was later than this.
-        const std::int64_t latest = a.time + in_nanoseconds((std::min)(now.count - a.count, a.reach), a.rate);
+        const auto passed = static_cast<std::int64_t>(now.count - a.count);  // below 0: another processor's counter
+        const auto reached = (std::min)(static_cast<std::uint64_t>((std::max)(passed, std::int64_t{0})), a.reach);
+        const std::int64_t latest = a.time + in_nanoseconds(reached, a.rate);
         measure(a, now);
         const auto width_ns = static_cast<double>(now.width) * static_cast<double>(a.rate) / one;
         a.reach = a.rate == 0 || width_ns > closest_ns
@@ -110,12 +112,17 @@ private:
     static void measure(anchor& a, const pair& now) noexcept {
         if (a.rate == 0) a.rate = known_rate_.load(std::memory_order_relaxed);  // of another thread
         const std::int64_t elapsed = now.time - a.base.time;
-        if (a.base.width != 0 && elapsed >= shortest_base && elapsed <= 2 * longest_base && now.count > a.base.count) {
-            const double rate = static_cast<double>(elapsed) / static_cast<double>(now.count - a.base.count);
+        const std::uint64_t counted = now.count - a.base.count;
+        // What the two pairs do not know must not show beside the caution.
+        const bool exact = a.base.width + now.width < counted >> 16;
+        if (a.base.width != 0 && exact && elapsed >= shortest_base && elapsed <= 2 * longest_base) {
+            const double rate = static_cast<double>(elapsed) / static_cast<double>(counted);
             a.rate = static_cast<std::uint64_t>(rate * caution * one);
             known_rate_.store(a.rate, std::memory_order_relaxed);
         }
-        if (a.base.width == 0 || elapsed > longest_base) a.base = now;
+        // Of pairs that are soon after each other the closest is the base.
+        if (a.base.width == 0 || elapsed > longest_base || (elapsed < shortest_base && now.width < a.base.width))
+            a.base = now;
     }
 
     static inline constinit thread_local anchor anchor_{};

@@ -14,7 +14,7 @@
 #endif
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
 #include <intrin.h>
-#elif defined(__x86_64__)
+#elif defined(__x86_64__) && !defined(_MSC_VER)
 #include <cpuid.h>
 #endif
 
@@ -59,7 +59,7 @@ inline void at_fork_in_child(void (*child)()) noexcept {
 #endif
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(_MSC_VER)
 inline constexpr bool has_cycles = true;
 /// The processor's cycle counter, read without waiting for what stands before.
 WEIR_ALWAYS_INLINE std::uint64_t cycles() noexcept { return __builtin_ia32_rdtsc(); }

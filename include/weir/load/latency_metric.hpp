@@ -87,8 +87,9 @@ public:
         } else {
             if (s.failures.load(std::memory_order_relaxed) != 0) [[unlikely]]
                 s.failures.store(0, std::memory_order_relaxed);
-            const bool changes_nothing = is_within(grain_, s, now) && Estimate::ignores(s.estimate, sample) &&
-                                         Estimate::ignores(s.measured, sample);
+            const double counted = (std::max)(sample, 1.0);
+            const bool changes_nothing = is_recent(s, now) && Estimate::ignores(s.estimate, counted) &&
+                                         Estimate::ignores(s.measured, counted);
             if (sample >= 0 && !changes_nothing) observe(p, s, sample, sample, now);
         }
         s.age.end(started);  // last: a locked addition, behind which all else would wait
@@ -125,10 +126,15 @@ private:
         return median > 0 ? median : initial_;
     }
 
-    /// Whether less than `span` ns have passed since the last sample; also if the clock has gone back.
-    WEIR_ALWAYS_INLINE static bool is_within(std::int64_t span, const state& s, std::chrono::nanoseconds now) noexcept {
+    /// Nanoseconds since the last sample, below 0 for a clock that has gone back; wraps after 292 years.
+    WEIR_ALWAYS_INLINE static std::int64_t elapsed(const state& s, std::chrono::nanoseconds now) noexcept {
         const auto last = static_cast<std::uint64_t>(s.last.load(std::memory_order_relaxed));
-        return static_cast<std::int64_t>(static_cast<std::uint64_t>(now.count()) - last) < span;
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(now.count()) - last);
+    }
+    /// In the grain of the last sample. A little before it, too: what is told comes late. Long before it, time is set anew.
+    WEIR_ALWAYS_INLINE bool is_recent(const state& s, std::chrono::nanoseconds now) const noexcept {
+        const std::int64_t since = elapsed(s, now);
+        return since < grain_ && since >= -fresh_;
     }
     /// In time constants. In floating point nothing overflows, and what the clock has lost by then (2^-53) is no time.
     double idle_time(const state& s, std::chrono::nanoseconds now) const noexcept {
@@ -142,7 +148,7 @@ private:
         // Time passes in grains, so that a busy backend's line is not written for each sample. Who comes first in a grain
         // takes the time since the previous one for itself: concurrent ones share it out.
         double idle = 0;
-        if (!is_within(grain_, s, now)) {
+        if (!is_recent(s, now)) {
             idle = idle_time(s, now);
             s.last.store(now.count(), std::memory_order_relaxed);
         }
@@ -173,7 +179,7 @@ private:
 
     /// What a busy backend's estimate has moved since its last sample, less than a thousandth, is not worth a division.
     WEIR_ALWAYS_INLINE double expected(const pool& p, const state& s, std::chrono::nanoseconds now) const noexcept {
-        const bool settled = is_within(fresh_, s, now) || Estimate::value(s.estimate) == 0;
+        const bool settled = elapsed(s, now) < fresh_ || Estimate::value(s.estimate) == 0;
         if (settled && s.failures.load(std::memory_order_relaxed) == 0) [[likely]]
             return Estimate::fresh(s.estimate, [&] { return reference(p); });
         return expected_later(p, s, now);
@@ -181,7 +187,7 @@ private:
     WEIR_NEVER_INLINE double expected_later(const pool& p, const state& s,
                                             std::chrono::nanoseconds now) const noexcept {
         // The same grace, or a failure could lower a score by what the estimate has moved.
-        const double median = reference(p), idle = is_within(fresh_, s, now) ? 0 : idle_time(s, now);
+        const double median = reference(p), idle = elapsed(s, now) < fresh_ ? 0 : idle_time(s, now);
         const double latency = Estimate::expected(s.estimate, idle, median);
         const int row = s.failures.load(std::memory_order_relaxed);
         if (row == 0) return latency;

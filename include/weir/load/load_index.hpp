@@ -27,7 +27,7 @@ namespace weir::inline WEIR_ABI {
 /// Complexity: O(log n) to find one, for each of up to 16 different weights or for all; O(log n) to bring one up to date; O(n)
 /// to make. Memory: about 22 bytes a backend, 34 with more weights.
 /// Thread safety: as word_tree; inside a read section in which a snapshot of these members is seen.
-/// Bias: ties are drawn by weight; with more than 16 weights, those of busy or few idle ones by their places.
+/// Bias: none; ties are drawn by weight. (With more than 16 weights, k idle ones of little weight among the busy: O(k).)
 class load_index {
 public:
     static constexpr std::size_t most_weights = 16;     // each costs a pick a look at its top node, a line
@@ -72,8 +72,10 @@ public:
         if (slot >= places_.size()) return;
         const place p = places_[slot];
         const auto read = [&]() noexcept { return load_now(slot); };
-        if (p.group == place::any) return any_.loads.refresh(p.rank, read);
-        if (p.group != place::nowhere) groups_[p.group].loads.refresh(p.rank, read);
+        if (p.group == place::any)
+            any_.loads.refresh(p.rank, read);
+        else if (p.group != place::nowhere)
+            groups_[p.group].loads.refresh(p.rank, read);
     }
     /// The same for all, where they differ.
     void refresh_all() noexcept {

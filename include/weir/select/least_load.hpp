@@ -23,7 +23,7 @@ namespace weir::inline WEIR_ABI {
 /// Thread safety: starting and ending a lease writes the index: the line of the backend's leaf and those above it, the
 /// topmost shared by all (see word_tree). A pick by itself writes it only where it finds it wrong: what the index says is
 /// held against the backend's own count. Threads that pick at once may choose the same backend.
-/// Bias: none; at rest the shares are the weights'. With more than 16 different weights, ties of few may be drawn evenly.
+/// Bias: none; at rest the shares are the weights'.
 /// One backend: that one. None: the error.
 /// Source: nginx least_conn (connections / weight).
 template <metric Metric>

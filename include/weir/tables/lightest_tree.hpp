@@ -15,8 +15,7 @@ namespace weir::inline WEIR_ABI {
 ///
 /// A `word_tree`, whose page tells thread safety and memory, with 4 bytes a place more: a word has the lightest place below it,
 /// and its load. Compared exactly, in whole numbers.
-/// Complexity: O(log n) for everything: at n = 10,000 a change writes five words and reads 40 weights.
-/// Bias: of places that tie, one is drawn at each level of the tree, whatever their weights.
+/// Complexity: O(log n): at n = 10,000 a change writes five words and reads 40 weights; a draw among k that tie O(k log n).
 class lightest_tree {
 public:
     /// The load of a place that is not to be found, and of none at all. Greater than any other.
@@ -45,29 +44,12 @@ public:
         return entry_of(word);
     }
 
-    /// One of those that tie with `least`, which is there; itself if loads have moved since it was read.
+    /// One of those that tie with `least`, which is there, by weight; itself if loads have moved since it was read.
     [[nodiscard]] lightest draw(const lightest& least, std::uint64_t random,
                                 std::span<const std::uint32_t> without = {}) const noexcept {
-        generator draws{random};
-        lightest found = least;
-        std::uint32_t at = 0;
-        for (std::uint32_t level = words_.levels(); level-- > 0;) {
-            const std::uint32_t first = at * word_tree::fan;
-            std::uint64_t tied = 0;
-            for (std::uint32_t child = 0; child < word_tree::fan; ++child) {
-                const std::uint64_t word = without.empty()
-                                               ? words_.read(level, first + child)
-                                               : words_.read_without(level, first + child, without, combine());
-                const lightest one = entry_of(word);
-                if (one.load == absent || lighter(least, one) || lighter(one, least)) continue;
-                // The k-th of them takes the place of those before with probability 1 / k: all are as likely.
-                if (draws.below(++tied) != 0) continue;
-                found = one;
-                at = first + child;
-            }
-            if (tied == 0) return least;
-        }
-        return found;
+        tie all{least, without, generator{random}, least, 0};
+        if (words_.levels() > 0) draw_below(words_.levels() - 1, 0, all);
+        return all.drawn;
     }
 
     /// Brings one place up to date: `read()` gives its load as it is now, and is called again whenever somebody else has
@@ -91,6 +73,30 @@ private:
     static constexpr lightest entry_of(std::uint64_t word) noexcept { return {load_of(word), place_of(word)}; }
     static constexpr std::uint64_t leaf(std::uint32_t place, std::uint32_t load) noexcept {
         return load >= absent ? word_tree::nothing : (std::uint64_t{load} << 40) | (std::uint64_t{place} << 16);
+    }
+
+    struct tie {
+        const lightest& least;
+        std::span<const std::uint32_t> without;
+        generator draws;
+        lightest drawn;
+        std::uint64_t weight;  // of those seen so far
+    };
+    /// Among the places below node `i` of a level.
+    void draw_below(std::uint32_t level, std::uint32_t i, tie& all) const noexcept {
+        for (std::uint32_t child = i * word_tree::fan; child < (i + 1) * word_tree::fan; ++child) {
+            const lightest one = entry_of(all.without.empty()
+                                              ? words_.read(level, child)
+                                              : words_.read_without(level, child, all.without, combine()));
+            if (one.load == absent || lighter(all.least, one) || lighter(one, all.least)) continue;
+            if (level > 0) {
+                draw_below(level - 1, child, all);
+                continue;
+            }
+            // Each takes the place of those before it with the probability of its weight among theirs and its own.
+            all.weight += weights_[one.place];
+            if (all.draws.below(all.weight) < weights_[one.place]) all.drawn = one;
+        }
     }
 
     [[nodiscard]] bool lighter(const lightest& a, const lightest& b) const noexcept {

@@ -109,6 +109,7 @@ private:
     struct alignas(detail::cache_line) node {
         std::atomic<std::uint64_t> words[fan] = {nothing, nothing, nothing, nothing,
                                                  nothing, nothing, nothing, nothing};
+        std::uint64_t operator()(std::uint32_t child) const noexcept { return words[child].load(order); }
     };
 
     template <class Compute>
@@ -119,8 +120,8 @@ private:
         }
     }
 
-    [[nodiscard]] auto node_at(std::uint32_t level, std::uint32_t i) const noexcept {
-        return [&n = nodes_[first_[level] + i]](std::uint32_t child) { return n.words[child].load(order); };
+    [[nodiscard]] const node& node_at(std::uint32_t level, std::uint32_t i) const noexcept {
+        return nodes_[first_[level] + i];
     }
     [[nodiscard]] std::atomic<std::uint64_t>& word_at(std::uint32_t level, std::uint32_t i) noexcept {
         return nodes_[first_[level] + i / fan].words[i % fan];

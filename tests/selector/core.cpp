@@ -14,7 +14,7 @@ struct watched_clock {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<watched_clock>;
-    static constexpr bool is_steady = true;
+    [[maybe_unused]] static constexpr bool is_steady = true;
     static inline int readings = 0;
 
     static time_point now() noexcept {

@@ -41,7 +41,7 @@ std::set<std::uint32_t> lightest_of(const std::vector<std::uint32_t>& loads, con
 
 TEST_CASE("the lightest are those of a literal scan, through random changes, for every size") {
     weir::generator random{1};
-    for (const std::size_t n : {1, 2, 7, 8, 9, 63, 64, 65, 500, 513}) {
+    for (const std::size_t n : {1u, 2u, 7u, 8u, 9u, 63u, 64u, 65u, 500u, 513u}) {
         const auto weights = random_weights(n, random);
         std::vector<std::uint32_t> loads(n);
         lightest_tree tree{loads, weights};

@@ -8,7 +8,7 @@
 
 namespace weir::inline WEIR_ABI {
 
-/// std::chrono::steady_clock at a third of its price, for selectors by latency: `registry<Backend, weir::cycle_clock>`.
+/// std::chrono::steady_clock at less than half its price, for selectors by latency: `registry<Backend, weir::cycle_clock>`.
 ///
 /// A reading of steady_clock waits until all that stands before it is done, which takes longer than most picks. This clock
 /// reads it once a millisecond in each thread and goes on by the processor's cycle counter in between, without waiting.

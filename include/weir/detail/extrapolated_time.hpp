@@ -72,9 +72,9 @@ private:
 
     WEIR_OUT_OF_LINE static std::int64_t renew() noexcept {
         anchor& a = anchor_;
-        if (!claims_.load(std::memory_order_relaxed)) {
+        if (!claims_.load(std::memory_order_acquire)) {
             if (!Source::is_steady()) refused_.store(true, std::memory_order_relaxed);
-            claims_.store(true, std::memory_order_relaxed);
+            claims_.store(true, std::memory_order_release);  // whoever sees it sees what was refused
         }
         if (!trusted()) {
             a.reach = 0;

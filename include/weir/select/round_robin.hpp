@@ -68,9 +68,8 @@ private:
 /// Thread safety: `shared_cursor`: exact across threads, through a locked addition a pick. `per_thread_cursor`: exact
 /// within each thread, writes nothing that is shared.
 /// Bias: none over a cycle. Of equal weights, one that is out when its turn would come has lost it: one that always is,
-/// however short, gets nothing. Where the one
-/// in turn is excluded or full, the pick is drawn at random from the cycle, so that its neighbour is not favoured; it
-/// counts as a turn.
+/// however short, gets nothing. Where the one in turn is excluded or full, the pick is drawn at random from the cycle, so
+/// that its neighbour is not favoured; it counts as a turn.
 /// One backend: that one. None: the error.
 /// Source: nginx (smooth weighted round robin); Weyl's equidistribution for long cycles.
 template <class Cursor>

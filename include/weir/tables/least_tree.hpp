@@ -16,7 +16,7 @@ namespace weir::inline WEIR_ABI {
 class least_tree {
 public:
     /// The load of a place that is not to be found, and of none at all. Greater than any other.
-    static constexpr std::uint32_t absent = (std::uint32_t{1} << 24) - 1;
+    static constexpr std::uint32_t absent = word_tree::absent;
     static constexpr std::uint32_t nobody = ~std::uint32_t{0};
     /// One more would not fit into a word's count.
     static constexpr std::uint32_t max_size = word_tree::max_size;
@@ -73,20 +73,11 @@ public:
     }
 
 private:
-    //     63     40 39       16 15     0
-    //     least load | how many | version      absent and 0 in words that stand for nothing
-    static_assert(word_tree::nothing == std::uint64_t{absent} << 40);
-
-    static constexpr std::uint32_t load_of(std::uint64_t word) noexcept {
-        return static_cast<std::uint32_t>(word >> 40);
-    }
-    static constexpr std::uint32_t count_of(std::uint64_t word) noexcept {
-        return static_cast<std::uint32_t>(word >> 16) & max_size;
-    }
+    // A word has how many places have its load.
+    static constexpr std::uint32_t load_of(std::uint64_t word) noexcept { return word_tree::load_of(word); }
+    static constexpr std::uint32_t count_of(std::uint64_t word) noexcept { return word_tree::own_of(word); }
     static constexpr least least_in(std::uint64_t word) noexcept { return {load_of(word), count_of(word)}; }
-    static constexpr std::uint64_t leaf(std::uint32_t load) noexcept {
-        return load >= absent ? word_tree::nothing : (std::uint64_t{load} << 40) | (std::uint64_t{1} << 16);
-    }
+    static constexpr std::uint64_t leaf(std::uint32_t load) noexcept { return word_tree::word_of(load, 1); }
 
     struct combine {
         template <class Word>

@@ -19,7 +19,7 @@ namespace weir::inline WEIR_ABI {
 class lightest_tree {
 public:
     /// The load of a place that is not to be found, and of none at all. Greater than any other.
-    static constexpr std::uint32_t absent = (std::uint32_t{1} << 24) - 1;
+    static constexpr std::uint32_t absent = word_tree::absent;
     static constexpr std::uint32_t max_size = word_tree::max_size;
 
     struct lightest {
@@ -60,19 +60,12 @@ public:
     }
 
 private:
-    //     63     40 39    16 15     0
-    //     load      | place | version      absent in words that stand for nothing
-    static_assert(word_tree::nothing == std::uint64_t{absent} << 40);
-
-    static constexpr std::uint32_t load_of(std::uint64_t word) noexcept {
-        return static_cast<std::uint32_t>(word >> 40);
-    }
-    static constexpr std::uint32_t place_of(std::uint64_t word) noexcept {
-        return static_cast<std::uint32_t>(word >> 16) & max_size;
-    }
+    // A word has the place of its load.
+    static constexpr std::uint32_t load_of(std::uint64_t word) noexcept { return word_tree::load_of(word); }
+    static constexpr std::uint32_t place_of(std::uint64_t word) noexcept { return word_tree::own_of(word); }
     static constexpr lightest entry_of(std::uint64_t word) noexcept { return {load_of(word), place_of(word)}; }
     static constexpr std::uint64_t leaf(std::uint32_t place, std::uint32_t load) noexcept {
-        return load >= absent ? word_tree::nothing : (std::uint64_t{load} << 40) | (std::uint64_t{place} << 16);
+        return word_tree::word_of(load, place);
     }
 
     struct tie {

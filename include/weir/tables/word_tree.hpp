@@ -31,6 +31,20 @@ public:
     static constexpr std::uint32_t fan = 8;
     /// A word of no place, and of eight that are nothing.
     static constexpr std::uint64_t nothing = ~std::uint64_t{0} << 40;
+    // What trees of loads keep in a word: a load, 24 more bits of their own, and the version.
+    //     63  40 39  16 15     0
+    //     load | own  | version      `absent` and 0 in words that stand for nothing
+    static constexpr std::uint32_t absent = (std::uint32_t{1} << 24) - 1;
+    static constexpr std::uint32_t load_of(std::uint64_t word) noexcept {
+        return static_cast<std::uint32_t>(word >> 40);
+    }
+    static constexpr std::uint32_t own_of(std::uint64_t word) noexcept {
+        return static_cast<std::uint32_t>(word >> 16) & absent;
+    }
+    /// Nothing for a load that is absent.
+    static constexpr std::uint64_t word_of(std::uint32_t load, std::uint32_t own) noexcept {
+        return load >= absent ? nothing : (std::uint64_t{load} << 40) | (std::uint64_t{own} << 16);
+    }
     /// Places fit into 24 bits of a word, as their number does.
     static constexpr std::uint32_t max_size = (std::uint32_t{1} << 24) - 1;
 

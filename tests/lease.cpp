@@ -4,11 +4,14 @@
 #include "support/backends.hpp"
 #include "support/manual_clock.hpp"
 
+#include <weir/load/ewma.hpp>
+#include <weir/select/p2c_peak_ewma.hpp>
 #include <weir/select/random.hpp>
 
 #include <coroutine>
 #include <exception>
 #include <future>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -60,8 +63,14 @@ TEST_CASE("a lease that nobody completed reports that it was cancelled") {
 }
 
 TEST_CASE("each outcome is counted once, whatever is done to the lease afterwards") {
+    const bool two = GENERATE(false, true);
+    const bool told = two || GENERATE(false, true);
     fixture f;
-    for (int how = 0; how < 5; ++how) {
+    std::optional<weir::p2c_peak_ewma<std::string>> first;
+    std::optional<weir::choices<std::string, weir::ewma>> second;
+    if (told) first.emplace(f.registry);
+    if (two) second.emplace(f.registry);
+    for (std::size_t how = 0; how < weir::outcome_count; ++how) {
         auto one = f.pick_from.pick();
         one.complete(static_cast<outcome>(how));
         CHECK_FALSE(one);
@@ -75,7 +84,7 @@ TEST_CASE("each outcome is counted once, whatever is done to the lease afterward
     CHECK(counts.timeout == 1);
     CHECK(counts.connect_failure == 1);
     CHECK(counts.cancelled == 1);
-    for (int how = 0; how < 5; ++how) CHECK(counts[static_cast<outcome>(how)] == 1);
+    for (std::size_t how = 0; how < weir::outcome_count; ++how) CHECK(counts[static_cast<outcome>(how)] == 1);
 }
 
 TEST_CASE("a lease moves; what it leaves behind is empty, and what it replaces ends") {

@@ -19,32 +19,35 @@ namespace detail {
 struct picked {
     record_base* record = nullptr;
     metric_cell* metrics = nullptr;  // those that were told of the start, and are told of the end
+    lease_word* word = nullptr;      // the record's; beside it, g++ would store both as one, and reading wait for that
     std::chrono::nanoseconds started = untimed;
+    backend_id id;
     pick_reason reason = pick_reason::chosen;
     pick_error error = pick_error::none;
 };
 
 /// Ends a lease of a record that `first`, and others after it, want to look at afterwards.
-inline void end_and_look(record_base& r, metric_cell* first, outcome how) noexcept {
+inline void end_and_look(record_base& r, lease_word& word, metric_cell* first, outcome how) noexcept {
     const read_section section{*r.readers};
     const bool stays = first->stays(r);
-    if (r.leases.end(how))
+    if (end_lease(word, how))
         r.dispose();
     else if (stays)
         look_at(r, first);
 }
 
 /// Ends a lease of a record that several learn from: `told` of its start, and all that there are by now.
-WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, metric_cell* all, metric_cell* told, outcome how,
+WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, lease_word& word, metric_cell* told, outcome how,
                                            std::chrono::nanoseconds started,
                                            std::chrono::nanoseconds latency) noexcept {
+    const metric_cell* const all = lease_block::told_of(word).load(std::memory_order_acquire);
     const lease_end end{started, latency, r.clock};
     for (; told != nullptr; told = told->next) told->on_end(how, end.latency, end.now, started);
     if (lease_watch* const watch = all->watch)
-        watch->end(r, all->looking, how);
+        watch->end(r, word, all->looking, how);
     else if (all->looking != nullptr)
-        end_and_look(r, all->looking, how);
-    else if (r.leases.end(how))
+        end_and_look(r, word, all->looking, how);
+    else if (end_lease(word, how))
         r.dispose();
 }
 
@@ -60,13 +63,11 @@ template <class Backend>
 class [[nodiscard]] lease {
 public:
     constexpr lease() noexcept = default;
-    lease(lease&& other) noexcept
-        : picked_{std::exchange(other.picked_, {})}, completed_{std::exchange(other.completed_, {})} {}
+    lease(lease&& other) noexcept : picked_{std::exchange(other.picked_, {})} {}
     lease& operator=(lease&& other) noexcept {
         if (this != &other) {
             finish(outcome::cancelled, detail::unmeasured);
             picked_ = std::exchange(other.picked_, {});
-            completed_ = std::exchange(other.completed_, {});
         }
         return *this;
     }
@@ -82,7 +83,7 @@ public:
     }
     [[nodiscard]] Backend* operator->() const noexcept { return &**this; }
     /// The backend's id, also after completion: to exclude it from the next attempt. An id of nobody if there was none.
-    [[nodiscard]] backend_id id() const noexcept { return picked_.record != nullptr ? picked_.record->id : completed_; }
+    [[nodiscard]] backend_id id() const noexcept { return picked_.id; }
     /// The backend's identity as the registry knows it; empty without one. Only while it holds a backend.
     [[nodiscard]] std::string_view identity() const noexcept { return picked_.record->identity; }
     /// Why it is this backend; meaningful also after completion.
@@ -91,14 +92,10 @@ public:
     [[nodiscard]] pick_error error() const noexcept { return picked_.error; }
 
     /// Ends the lease. The latency is the time since the pick, where a metric asked for it. Does nothing to an empty one.
-    WEIR_ALWAYS_INLINE void complete(outcome how) noexcept {
-        completed_ = id();
-        finish(how, detail::unmeasured);
-    }
+    WEIR_ALWAYS_INLINE void complete(outcome how) noexcept { finish(how, detail::unmeasured); }
     /// The same with the caller's own measurement, which saves a reading of the clock: the lease is taken to have ended that
     /// long after the pick. A negative latency counts as unknown.
     WEIR_ALWAYS_INLINE void complete(outcome how, std::chrono::nanoseconds latency) noexcept {
-        completed_ = id();
         finish(how, latency.count() < 0 ? (std::chrono::nanoseconds::min)() : latency);
     }
 
@@ -109,19 +106,19 @@ private:
     WEIR_ALWAYS_INLINE void finish(outcome how, std::chrono::nanoseconds latency) noexcept {
         detail::record_base* const r = std::exchange(picked_.record, nullptr);
         if (r == nullptr) return;
-        auto* const metrics = r->metrics.load(std::memory_order_acquire);
-        if (metrics == nullptr) [[likely]] {
-            if (r->leases.end(how)) [[unlikely]]
+        detail::lease_word& word = *picked_.word;
+        const auto told = word.tells();
+        if (told == detail::lease_word::told::nobody) [[likely]] {
+            if (detail::end_lease(word, how)) [[unlikely]]
                 r->dispose();
-        } else if (metrics->alone) {
-            metrics->end_alone(*r, picked_.metrics != nullptr, how, picked_.started, latency);
+        } else if (told == detail::lease_word::told::one && picked_.metrics != nullptr) {
+            picked_.metrics->end_alone(word, how, picked_.started, latency);  // there is no other
         } else {
-            detail::end_and_tell(*r, metrics, picked_.metrics, how, picked_.started, latency);
+            detail::end_and_tell(*r, word, picked_.metrics, how, picked_.started, latency);
         }
     }
 
     detail::picked picked_;
-    backend_id completed_;
 };
 
 }  // namespace weir::inline WEIR_ABI

@@ -185,6 +185,14 @@ inline constexpr bool chooses_eligible_only = [] {
     return false;
 }();
 
+/// One that chooses somebody wherever somebody is eligible and `accept_any` asks says so by naming itself, `using
+/// always_chooses = its_own_name`, which no policy made from it inherits: its answer is taken as it is.
+template <class P>
+inline constexpr bool chooses_always = [] {
+    if constexpr (requires { typename P::always_chooses; }) return std::same_as<typename P::always_chooses, P>;
+    return false;
+}();
+
 /// The state of a policy, and of the policies inside an adaptor, made whichever way it allows.
 template <class P>
 [[nodiscard]] typename P::state make_state(const P& p, metric_set& metrics) {

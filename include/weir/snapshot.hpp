@@ -19,6 +19,7 @@ namespace detail {
 /// The half of a snapshot that only membership, weights and limits change; snapshots that differ in conditions share it.
 struct roster {
     std::vector<record_base*> records;       // by slot; null where a slot is free
+    std::vector<lease_word*> words;          // of the records
     std::vector<std::uint32_t> generations;  // of the slot's present or next user
     std::vector<std::uint32_t> weights;
     std::vector<std::uint32_t> limits;
@@ -30,6 +31,22 @@ struct roster {
     std::uint32_t nameless = 0;         // how many have no identity
     std::uint64_t version = 0;          // differs between rosters that differ
     std::uint64_t mapping_version = 0;  // ... in identities or weights
+
+    /// Slots that were not there are free.
+    void grow(std::size_t slots) {
+        generations.resize(slots);
+        weights.resize(slots);
+        limits.resize(slots, unlimited);
+        priorities.resize(slots);
+        zones.resize(slots);
+        words.resize(slots);
+        records.resize(slots);  // last: its size is what counts
+    }
+    /// Into a slot; null: frees it.
+    void put(std::uint32_t slot, record_base* record) noexcept {
+        records[slot] = record;
+        words[slot] = record != nullptr ? &record->leases() : nullptr;
+    }
 
     /// Tells the same of the same members as the one that it was copied from. Slots that came since are free again.
     [[nodiscard]] bool is_as(const roster& before) const noexcept {
@@ -102,7 +119,7 @@ public:
 
     /// Leases of this backend that have not ended, by any selector: as of now, not of the publication.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t in_flight(std::uint32_t index) const noexcept {
-        return records_[index]->leases.in_flight();
+        return words_[index]->in_flight();
     }
 
     /// Numbers the publications of a registry, from 1 on.
@@ -125,8 +142,8 @@ public:
     /// Made by the registry.
     view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version,
          const panic_options& panic = {}, bool part = false)
-        : roster_{std::move(roster)}, records_{roster_->records.data()}, weights_{roster_->weights.data()},
-          conditions_{std::move(conditions)}, panic_{panic}, version_{version},
+        : roster_{std::move(roster)}, records_{roster_->records.data()}, words_{roster_->words.data()},
+          weights_{roster_->weights.data()}, conditions_{std::move(conditions)}, panic_{panic}, version_{version},
           slots_{static_cast<std::uint32_t>(roster_->records.size())}, limited_{roster_->limited != 0}, part_{part},
           bits_((roster_->records.size() + 63) / 64) {
         in_panic_ = panic_.threshold_percent > 0 && too_few();
@@ -160,6 +177,7 @@ private:
 
     std::shared_ptr<const detail::roster> roster_;
     detail::record_base* const* records_;  // of the roster: one load less in a pick
+    detail::lease_word* const* words_;     // likewise
     const std::uint32_t* weights_;
     std::vector<weir::conditions> conditions_;
     panic_options panic_;

@@ -19,14 +19,26 @@ bool once(lease_word& word, outcome how) {
     return word.end(how);
 }
 
+/// As a record has them: the word, and what it leaves out.
+struct counted {
+    lease_word word;
+    weir::detail::rare_outcomes rare;
+    bool end(outcome how) {
+        if (rare.has(how)) rare.count(how);
+        return word.end(how);
+    }
+    [[nodiscard]] weir::outcome_counts counts() const { return rare.with(word.counts()); }
+};
+
 std::string as_text(const weir::outcome_counts& c) {
     return std::to_string(c.success) + ' ' + std::to_string(c.failure) + ' ' + std::to_string(c.timeout) + ' ' +
-           std::to_string(c.connect_failure) + ' ' + std::to_string(c.cancelled);
+           std::to_string(c.connect_failure) + ' ' + std::to_string(c.cancelled) + ' ' +
+           std::to_string(c.gateway_failure);
 }
 
 struct tally {
-    std::uint64_t ends[5]{};
-    [[nodiscard]] std::string text() const { return as_text({ends[0], ends[1], ends[2], ends[3], ends[4]}); }
+    std::uint64_t ends[weir::outcome_count]{};
+    [[nodiscard]] std::string text() const { return as_text({ends[0], ends[1], ends[2], ends[3], ends[4], ends[5]}); }
 };
 
 }  // namespace
@@ -43,7 +55,7 @@ TEST_CASE("hardening 1: in flight is 0 at rest, and counts up and down by one") 
     word.start();
     word.undo_start();
     CHECK(word.in_flight() == 0);
-    CHECK(as_text(word.counts()) == "1 1 0 0 0");
+    CHECK(as_text(word.counts()) == "1 0 0 0 0 0");
 }
 
 TEST_CASE("a bound is never exceeded, not even for a moment, and what is free below it is found", "[threads]") {
@@ -97,7 +109,7 @@ TEST_CASE("the last to let go is told so, be it the registry or a lease") {
     lease_word by_registry;
     CHECK(by_registry.unpin());
 
-    for (int how = 0; how < 5; ++how) {
+    for (std::size_t how = 0; how < weir::outcome_count; ++how) {
         lease_word by_lease;
         by_lease.start();
         by_lease.start();
@@ -123,17 +135,29 @@ TEST_CASE("two counts in one word count apart, and carry past each other") {
     CHECK(full.plus(1).upper() == 0);
     CHECK(full.plus(1).plus(1).lower() == two_counts::low + 2);
     CHECK(full.plus(both).upper() == 1);
-    const two_counts upper_full{((std::uint64_t{1} << 33) - 1) << two_counts::distance};
-    CHECK(upper_full.plus(1).upper() == (std::uint64_t{1} << 33) - 1);
+    const two_counts upper_full{((std::uint64_t{1} << 32) - 1) << two_counts::distance};
+    CHECK(upper_full.plus(1).upper() == (std::uint64_t{1} << 32) - 1);
     CHECK(upper_full.lower() == 0);
+    const two_counts lower_almost{(std::uint64_t{511} << two_counts::high_at) | (two_counts::low - 1)};
+    CHECK(lower_almost.plus(1).lower() == (std::uint64_t{1} << 30) - 1);
+    CHECK(lower_almost.plus(1).upper() == 0);
+    for (const std::uint64_t flags : {std::uint64_t{0}, two_counts::flags}) {
+        const two_counts all_full{~two_counts::flags | flags};
+        CHECK(all_full.plus(1).lower() == 0);
+        CHECK(all_full.plus(1).upper() == two_counts::most_upper);
+        CHECK(all_full.plus(both - 1).upper() == 0);
+        CHECK(all_full.plus(both - 1).lower() == two_counts::most_lower);
+        CHECK(all_full.plus(both).word == flags);
+    }
 }
 
 TEST_CASE("counts are exact across every wrap of their fields, in any mixture") {
-    // Both wrap at 2^21, and their top bits flip twice as often: three wraps of each alone, one of both together.
-    const auto mixture = GENERATE(as<std::vector<unsigned>>{}, std::vector<unsigned>{100, 0, 0, 0, 0},
-                                  std::vector<unsigned>{0, 0, 0, 0, 100}, std::vector<unsigned>{50, 0, 0, 0, 50},
-                                  std::vector<unsigned>{90, 3, 3, 2, 2}, std::vector<unsigned>{2, 1, 1, 1, 95});
-    lease_word word;
+    // Those in the word wrap at 2^21, and their top bits flip twice as often: three wraps of each alone, one of both together.
+    const auto mixture = GENERATE(as<std::vector<unsigned>>{}, std::vector<unsigned>{100, 0, 0, 0, 0, 0},
+                                  std::vector<unsigned>{0, 0, 0, 0, 100, 0}, std::vector<unsigned>{50, 0, 0, 0, 50, 0},
+                                  std::vector<unsigned>{90, 3, 2, 2, 2, 1}, std::vector<unsigned>{2, 1, 1, 1, 94, 1});
+    counted leases;
+    lease_word& word = leases.word;
     tally expected;
     weir::generator random{mixture[0] + 1};
     int wrong = 0, last = 0;
@@ -141,15 +165,16 @@ TEST_CASE("counts are exact across every wrap of their fields, in any mixture") 
         auto drawn = static_cast<unsigned>(random.below(100));
         unsigned how = 0;
         while (drawn >= mixture[how]) drawn -= mixture[how++];
-        last += once(word, static_cast<outcome>(how)) ? 1 : 0;
+        word.start();
+        last += leases.end(static_cast<outcome>(how)) ? 1 : 0;
         ++expected.ends[how];
         // Near a wrap every single count, elsewhere now and then.
         const bool near_wrap = ((expected.ends[0] + 8) & 0xfffff) < 16 || ((expected.ends[4] + 8) & 0xfffff) < 16;
-        if (i % 997 == 0 || near_wrap) wrong += as_text(word.counts()) != expected.text() ? 1 : 0;
+        if (i % 997 == 0 || near_wrap) wrong += as_text(leases.counts()) != expected.text() ? 1 : 0;
     }
     CHECK(wrong == 0);
     CHECK(last == 0);
-    CHECK(as_text(word.counts()) == expected.text());
+    CHECK(as_text(leases.counts()) == expected.text());
     CHECK(word.in_flight() == 0);
     CHECK(word.unpin());
 }
@@ -177,7 +202,7 @@ TEST_CASE("counts are exact when as many leases as there may be end at once, aga
         for (std::uint32_t i = 0; i < lease_word::most_in_flight; ++i)
             (void)word.end(round % 2 == 0 ? outcome::cancelled : outcome::success);
         ends[round % 2 == 0 ? 1 : 0] += lease_word::most_in_flight;
-        CHECK(as_text(word.counts()) == as_text({ends[0], 0, 0, 0, ends[1]}));
+        CHECK(as_text(word.counts()) == as_text({ends[0], 0, 0, 0, ends[1], 0}));
         CHECK(word.in_flight() == 0);
     }
 }
@@ -191,7 +216,7 @@ TEST_CASE("counts are exact when two threads drive them across wraps", "[threads
     std::thread other{drive, outcome::cancelled};
     drive(outcome::success);
     other.join();
-    CHECK(as_text(word.counts()) == as_text({each, 0, 0, 0, each}));
+    CHECK(as_text(word.counts()) == as_text({each, 0, 0, 0, each, 0}));
     CHECK(word.in_flight() == 0);
 }
 
@@ -211,4 +236,22 @@ TEST_CASE("counts that are read while leases end never run backwards", "[threads
     writer.join();
     CHECK(backwards == 0);
     CHECK(word.counts().cancelled == 2'400'000);
+}
+
+TEST_CASE("who wants to be told is written beside the counts, and neither disturbs the other") {
+    using told = lease_word::told;
+    lease_word word;
+    CHECK(word.tells() == told::nobody);
+    word.tell(told::one);
+    CHECK(word.tells() == told::one);
+    // The top bit flips seven times, each of which is counted in the word of the flags.
+    for (std::uint64_t i = 0; i < 7 * (1u << 20) + 5; ++i) (void)once(word, outcome::cancelled);
+    CHECK(word.tells() == told::one);
+    CHECK(word.counts().cancelled == 7 * (1u << 20) + 5);
+    word.tell(told::several);
+    CHECK(word.tells() != told::one);
+    CHECK(word.tells() != told::nobody);
+    CHECK(word.counts().cancelled == 7 * (1u << 20) + 5);
+    CHECK(word.in_flight() == 0);
+    CHECK(word.unpin());
 }

@@ -48,7 +48,83 @@ int readings_of_a_lease() {
     });
 }
 
+/// A policy whose answers are looked at where selectors do not.
+template <class P>
+struct watched : P {
+    static inline int asked = 0, wrong = 0;
+    using always_chooses = watched;
+
+    template <class Accept>
+    [[nodiscard]] weir::choice choose(const weir::view& v, const typename P::table& t, typename P::state& s,
+                                      const weir::query& q, Accept accept) const noexcept {
+        const weir::choice c = P::choose(v, t, s, q, accept);
+        if constexpr (std::same_as<Accept, weir::detail::accept_any>) {
+            ++asked;
+            wrong += v.is_eligible(c.index) && c.bound == weir::unlimited ? 0 : 1;
+        }
+        return c;
+    }
+};
+
+/// Made of one that always chooses.
+struct refuses : weir::random_policy {
+    template <class Accept>
+    [[nodiscard]] weir::choice choose(const weir::view&, const table&, state&, const weir::query&,
+                                      Accept) const noexcept {
+        return weir::choice::refused();
+    }
+};
+
 }  // namespace
+
+TEMPLATE_TEST_CASE("a policy that says so always chooses somebody, who is eligible, whatever became of the members", "",
+                   weir::round_robin_policy, weir::rotation_policy<weir::per_thread_cursor>, weir::random_policy,
+                   (weir::choices_policy<weir::in_flight, 2>), (weir::choices_policy<weir::in_flight, 3>),
+                   (weir::choices_policy<weir::peak_ewma, 2>)) {
+    using policy = watched<TestType>;
+    static_assert(weir::detail::chooses_always<policy> && weir::detail::chooses_always<TestType> &&
+                  weir::detail::chooses_eligible_only<policy>);
+    weir::registry<int> r;
+    const weir::basic_selector<int, policy> selector{r, policy{}};
+    weir::generator random{7};
+    const std::uint32_t weights[] = {0, 1, 1, 2, 1000, 4'294'967'295};
+    std::vector<weir::backend_id> members;
+    int picked = 0, next = 0;
+    for (int round = 0; round < 2000; ++round) {
+        switch (random.below(members.size() > 20 ? 5 : 8)) {
+        case 0:
+        case 1:
+            if (members.empty()) break;
+            std::swap(members[random.below(members.size())], members.back());
+            r.remove(members.back());
+            members.pop_back();
+            break;
+        case 2:
+            if (!members.empty()) r.set_weight(members[random.below(members.size())], weights[random.below(6)]);
+            break;
+        case 3:
+            if (!members.empty()) r.set(members[random.below(members.size())], weir::condition::unreachable);
+            break;
+        case 4:
+            if (!members.empty()) r.clear(members[random.below(members.size())], weir::condition::unreachable);
+            break;
+        default: members.push_back(r.add(next++, {.weight = weights[random.below(6)]}));
+        }
+        for (int i = 0; i < 20; ++i) picked += selector.choose([](int&) {}) == weir::pick_error::none ? 1 : 0;
+    }
+    CHECK(picked > 10'000);
+    CHECK(policy::asked == picked);
+    CHECK(policy::wrong == 0);
+}
+
+TEST_CASE("what a policy says of its own answers does not hold for those that are made from it") {
+    weir::registry<int> r;
+    r.add(1);
+    r.add(2);
+    const weir::basic_selector<int, refuses> selector{r, refuses{}};
+    CHECK(selector.pick().error() == weir::pick_error::overloaded);
+    CHECK(selector.choose([](int&) {}) == weir::pick_error::overloaded);
+}
 
 TEST_CASE("only selectors by latency read a clock") {
     CHECK(readings_of_a_lease<weir::round_robin>() == 0);

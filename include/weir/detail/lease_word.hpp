@@ -26,27 +26,54 @@ struct outcome_counts {
 
 namespace detail {
 
-/// Two counts in one word, whose lowest bits are `distance` apart: those of the lower count, to 2^31, stand on both sides of
-/// those of the upper, to 2^33.
+/// Two counts and two flags in one word. The lowest bits of the counts are `distance` apart: those of the lower count, to
+/// 2^30, stand on both sides of those of the upper, to 2^32.
 ///
-///     63         54 53   21 20         0
-///     lower (high)  upper   lower (low)
+///     63 62  61         53 52   21 20         0
+///     flags  lower (high)  upper   lower (low)
 struct two_counts {
-    static constexpr int distance = 21, high_at = 54;
+    static constexpr int distance = 21, high_at = 53, flags_at = 62;
     static constexpr std::uint64_t low = (std::uint64_t{1} << distance) - 1;
+    static constexpr std::uint64_t flags = std::uint64_t{3} << flags_at;
+    static constexpr std::uint64_t most_lower = (std::uint64_t{1} << (flags_at - high_at + distance)) - 1;
+    static constexpr std::uint64_t most_upper = (std::uint64_t{1} << (high_at - distance)) - 1;
     std::uint64_t word = 0;
 
     [[nodiscard]] constexpr std::uint64_t lower() const noexcept {
-        return (word >> high_at << distance) | (word & low);
+        return ((word & ~flags) >> high_at << distance) | (word & low);
     }
-    [[nodiscard]] constexpr std::uint64_t upper() const noexcept {
-        return (word >> distance) & ((std::uint64_t{1} << (high_at - distance)) - 1);
-    }
-    /// Adds 1 to each count whose lowest bit is set in `more`.
+    [[nodiscard]] constexpr std::uint64_t upper() const noexcept { return (word >> distance) & most_upper; }
+    /// Adds 1 to each count whose lowest bit is set in `more`. Each wraps by itself.
     [[nodiscard]] constexpr two_counts plus(std::uint64_t more) const noexcept {
-        const std::uint64_t a = lower() + (more & 1), b = upper() + ((more >> distance) & 1);
-        return {(a >> distance << high_at) | (b << distance) | (a & low)};
+        const std::uint64_t a = (lower() + (more & 1)) & most_lower,
+                            b = (upper() + ((more >> distance) & 1)) & most_upper;
+        return {(word & flags) | (a >> distance << high_at) | (b << distance) | (a & low)};
     }
+};
+
+/// How many leases ended in the ways that a `lease_word` does not count.
+class rare_outcomes {
+public:
+    [[nodiscard]] static constexpr bool has(outcome how) noexcept {
+        return how != outcome::success && how != outcome::cancelled;
+    }
+    /// Only what it has.
+    void count(outcome how) noexcept { ends_[place_of(how)].fetch_add(1, std::memory_order_relaxed); }
+    /// With the others, which a word has counted.
+    [[nodiscard]] outcome_counts with(outcome_counts others) const noexcept {
+        const auto of = [&](outcome how) { return ends_[place_of(how)].load(std::memory_order_relaxed); };
+        others.failure = of(outcome::failure);
+        others.timeout = of(outcome::timeout);
+        others.connect_failure = of(outcome::connect_failure);
+        others.gateway_failure = of(outcome::gateway_failure);
+        return others;
+    }
+
+private:
+    static constexpr std::size_t place_of(outcome how) noexcept {
+        return static_cast<std::size_t>(how) - (how > outcome::cancelled ? 2 : 1);
+    }
+    std::atomic<std::uint64_t> ends_[outcome_count - 2]{};
 };
 
 /// One backend's leases in one 64-bit word: in flight, the registry's pin, and the two outcomes that are counted most
@@ -61,6 +88,9 @@ struct two_counts {
 /// after it was written under lock, costs about as much as the addition. Who reads the counts allows for one flip that is not
 /// counted yet, and there never are two: 2^20 leases end between two flips of a field, and before a flip is counted
 /// only leases end that were in flight when it happened, at most `most_in_flight` with the one that made it.
+///
+/// A word beside it has the flips, and whether somebody wants to be told of the leases: as long as nobody wants that, and
+/// none fails, these 16 bytes are all that the leases of a backend write, or read after that.
 class lease_word {
 public:
     static constexpr std::uint32_t most_in_flight = 1u << 20;
@@ -89,15 +119,12 @@ public:
         return false;
     }
 
-    /// Ends one lease. True: it was the last and the registry has let go, so the caller destroys the record.
+    /// Ends one lease, and counts a success or a cancellation; the others are `rare_outcomes`. True: it was the last and the
+    /// registry has let go, so the caller destroys the record.
     [[nodiscard]] WEIR_ALWAYS_INLINE bool end(outcome how) noexcept {
-        std::uint64_t change = 0;
-        if (how == outcome::success)
-            change = one_success;
-        else if (how == outcome::cancelled)
-            change = one_cancelled;
-        else
-            rare_[static_cast<std::size_t>(how)].fetch_add(1, std::memory_order_relaxed);
+        const std::uint64_t change = how == outcome::success     ? one_success
+                                     : how == outcome::cancelled ? one_cancelled
+                                                                 : 0;
         return unreferenced(word_.fetch_add(change - 1, std::memory_order_acq_rel) + change - 1);
     }
 
@@ -108,9 +135,22 @@ public:
         return in_flight_of(word_.load(std::memory_order_relaxed));
     }
 
+    /// Who wants to be told of the leases: see record_base::attach.
+    enum class told : std::uint64_t {
+        nobody = 0,
+        one = std::uint64_t{1} << two_counts::flags_at,  ///< a cell that is `alone`
+        several = std::uint64_t{2} << two_counts::flags_at,
+        one_and_others = one | several,
+    };
+    [[nodiscard]] WEIR_ALWAYS_INLINE told tells() const noexcept {
+        return told{flips_.load(std::memory_order_acquire) & two_counts::flags};
+    }
+    void tell(told more) noexcept { flips_.fetch_or(static_cast<std::uint64_t>(more), std::memory_order_release); }
+
     /// Nothing in flight; in order with all that starts and ends: who ends a lease afterwards sees what was written before.
     [[nodiscard]] bool at_rest() noexcept { return in_flight_of(word_.fetch_add(0, std::memory_order_acq_rel)) == 0; }
 
+    /// Of successes and cancellations alone.
     [[nodiscard]] outcome_counts counts() const noexcept {
         // Flips that are counted between the two readings would be missing: then once more.
         two_counts flips;
@@ -121,15 +161,7 @@ public:
         } while (flips_.load(std::memory_order_relaxed) != flips.word);
         const std::uint64_t cancelled = total(flips.lower(), word >> cancelled_at);
         const std::uint64_t upper = total(flips.upper(), word >> success_at);
-        const auto rare = [&](outcome how) {
-            return rare_[static_cast<std::size_t>(how)].load(std::memory_order_relaxed);
-        };
-        return {.success = upper - (cancelled >> bits),
-                .failure = rare(outcome::failure),
-                .timeout = rare(outcome::timeout),
-                .connect_failure = rare(outcome::connect_failure),
-                .cancelled = cancelled,
-                .gateway_failure = rare(outcome::gateway_failure)};
+        return {.success = upper - (cancelled >> bits), .cancelled = cancelled};
     }
 
 private:
@@ -174,9 +206,8 @@ private:
                 return;
     }
 
-    std::atomic<std::uint64_t> rare_[outcome_count]{};  // by outcome; success and cancelled are in the word
-    std::atomic<std::uint64_t> word_{pin};              // the last two are what every lease needs
-    std::atomic<std::uint64_t> flips_{0};               // two_counts: of the cancellations, of the successes
+    std::atomic<std::uint64_t> word_{pin};
+    std::atomic<std::uint64_t> flips_{0};  // two_counts: of the cancellations, of the successes; the flags: told
 };
 
 }  // namespace detail

@@ -5,6 +5,7 @@
 #include "../outcome.hpp"
 #include "lease_end.hpp"
 #include "lease_word.hpp"
+#include "lease_words.hpp"
 #include "reader.hpp"
 
 #include <algorithm>
@@ -49,9 +50,8 @@ struct metric_cell {
                         std::chrono::nanoseconds started) noexcept = 0;
     /// Of a cell that is `alone`: tells it of the start, which is returned; `now` may be untimed.
     virtual std::chrono::nanoseconds start_alone(std::chrono::nanoseconds, clock_function) noexcept { return untimed; }
-    /// ... and ends a lease of the record, of whose start it `was_told` or not.
-    virtual void end_alone(record_base&, [[maybe_unused]] bool was_told, outcome, std::chrono::nanoseconds,
-                           std::chrono::nanoseconds) noexcept {}
+    /// ... and ends a lease of the record whose word it is, of whose start it was told.
+    virtual void end_alone(lease_word&, outcome, std::chrono::nanoseconds, std::chrono::nanoseconds) noexcept {}
     virtual void on_eligible(bool eligible) noexcept = 0;
     /// The lease is not counted any more. Inside a read section in which the record stays.
     virtual void on_ended(record_base&) noexcept {}
@@ -65,42 +65,52 @@ struct metric_cell {
 
 /// One backend for as long as the registry or a lease holds on to it, without its type.
 struct alignas(cache_line) record_base : retired {
-    // Read only, once published.
-    std::string identity;  // empty: it has none
-    alignas(cache_line) std::uint64_t identity_hash = 0;
-    domain* readers = nullptr;
-    // What every lease needs is on one line, which begins with the two words that it writes: the last of `leases`.
-    lease_word leases;
-    std::atomic<metric_cell*> metrics{nullptr};
-    backend_id id;
+    std::string identity;                    // empty: it has none
+    alignas(cache_line) rare_outcomes rare;  // written seldom
+    leased_word place;
+    std::uint64_t identity_hash = 0;
+    // Only read.
+    alignas(cache_line) backend_id id;
     clock_function clock = nullptr;
+    domain* readers = nullptr;
     std::atomic<std::uint32_t> half_open_limit{1};  // leases at once while condition::half_open is set
 
     record_base() = default;
     record_base(const record_base&) = delete;
     record_base& operator=(const record_base&) = delete;
     virtual ~record_base() {
-        for (metric_cell* cell = metrics.load(std::memory_order_relaxed); cell != nullptr;) {
+        if (place.get() == nullptr) return;  // refused before it had one
+        for (metric_cell* cell = metrics().load(std::memory_order_relaxed); cell != nullptr;) {
             const std::unique_ptr<metric_cell> doomed{cell};
             cell = cell->next;
         }
     }
 
+    /// Once it has a `place`.
+    [[nodiscard]] lease_word& leases() noexcept { return *place.get(); }
+    [[nodiscard]] const lease_word& leases() const noexcept { return *place.get(); }
+    [[nodiscard]] std::atomic<metric_cell*>& metrics() noexcept { return lease_block::told_of(leases()); }
+    [[nodiscard]] outcome_counts outcomes() const noexcept { return rare.with(leases().counts()); }
     /// Puts a cell before the others, for leases from now on. Under the writer's lock.
     void attach(std::unique_ptr<metric_cell> cell) noexcept {
-        if (metric_cell* const rest = metrics.load(std::memory_order_relaxed); rest != nullptr) {
+        using told = lease_word::told;
+        metric_cell* const rest = metrics().load(std::memory_order_relaxed);
+        if (rest != nullptr) {
             cell->next = rest;
             cell->timed = cell->timed || rest->timed;
             cell->looking = rest->looking;
             if (cell->watch == nullptr) cell->watch = rest->watch;
+            leases().tell(told::several);  // before the cell is found: who finds it must not take it for the only one
         }
         if (cell->looks) cell->looking = cell.get();
         cell->alone = cell->next == nullptr && !cell->looks && cell->watch == nullptr;
-        metrics.store(cell.release(), std::memory_order_release);
+        const auto first = cell->alone ? told::one : told::several;
+        metrics().store(cell.release(), std::memory_order_release);
+        if (rest == nullptr) leases().tell(first);  // once there is a cell to be found
     }
 
-    [[nodiscard]] metric_cell* find_metric(const void* pool) const noexcept {
-        metric_cell* cell = metrics.load(std::memory_order_acquire);
+    [[nodiscard]] metric_cell* find_metric(const void* pool) noexcept {
+        metric_cell* cell = metrics().load(std::memory_order_acquire);
         while (cell != nullptr && cell->pool != pool) cell = cell->next;
         return cell;
     }
@@ -112,10 +122,17 @@ struct alignas(cache_line) record_base : retired {
     }
 };
 
+/// Ends a lease that a record's word has counted. True: the caller destroys the record.
+[[nodiscard]] WEIR_ALWAYS_INLINE bool end_lease(lease_word& word, outcome how) noexcept {
+    if (rare_outcomes::has(how)) [[unlikely]]
+        lease_block::owner_of(word).rare.count(how);
+    return word.end(how);
+}
+
 template <class Backend>
 struct record final : record_base {
     explicit record(Backend&& value) : backend(std::move(value)) {}
-    // A pointer or a handle is on the line of its leases, who write there anyway; what is larger has lines of its own.
+    // A pointer or a handle is on the line that its leases read; what is larger has lines of its own.
     alignas(sizeof(Backend) <= 16 ? alignof(Backend) : (std::max)(alignof(Backend), cache_line)) Backend backend;
 };
 

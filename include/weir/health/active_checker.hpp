@@ -227,7 +227,7 @@ private:
         earliest_ = (std::chrono::nanoseconds::max)();
         for (checked& c : all_) {
             if (c.id == backend_id{}) continue;
-            if (c.schedule.due(now) && has(v, c.id) && !c.schedule.put_off(now, v->record(c.id.slot).leases.counts())) {
+            if (c.schedule.due(now) && has(v, c.id) && !c.schedule.put_off(now, v->record(c.id.slot).outcomes())) {
                 probes.push_back({.id = c.id, .number = c.schedule.start(now), .deadline = c.schedule.deadline()});
                 c.was_unreachable = v->conditions(c.id.slot).has(condition::unreachable);
             }

@@ -17,7 +17,7 @@ namespace weir::inline WEIR_ABI::detail {
 
 /// All requests and failures of a backend since it was added.
 [[nodiscard]] inline request_sample requests_of(const record_base& r) noexcept {
-    const outcome_counts c = r.leases.counts();
+    const outcome_counts c = r.outcomes();
     const std::uint64_t failures = c.failure + c.timeout + c.connect_failure + c.gateway_failure;
     return {.requests = c.success + failures, .failures = failures};
 }
@@ -105,7 +105,7 @@ public:
         }
     }
 
-    failure_runs::state& state_of(const record_base& r) const noexcept {
+    failure_runs::state& state_of(record_base& r) const noexcept {
         return static_cast<metric_pool_of<failure_runs>::cell*>(r.find_metric(pool_))->state;
     }
 

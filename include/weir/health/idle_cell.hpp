@@ -51,10 +51,10 @@ public:
     /// Calls them if the backend is at rest. Whoever looks while another has taken the stack sees none; so the other looks
     /// again when it has put them back.
     void look(record_base& r) noexcept {
-        while (top_.load(std::memory_order_acquire) != nullptr && r.leases.at_rest()) {
+        while (top_.load(std::memory_order_acquire) != nullptr && r.leases().at_rest()) {
             idle_waiter* const taken = top_.exchange(nullptr, std::memory_order_acq_rel);
             if (taken == nullptr) return;
-            if (r.leases.at_rest()) {  // also since the last of them came
+            if (r.leases().at_rest()) {  // also since the last of them came
                 call(taken);
             } else {
                 idle_waiter* last = taken;

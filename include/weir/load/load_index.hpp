@@ -151,7 +151,7 @@ private:
 
     [[nodiscard]] std::uint32_t load_now(std::uint32_t slot) const noexcept {
         if (((eligible_[slot / 64].load(std::memory_order_seq_cst) >> (slot % 64)) & 1) == 0) return least_tree::absent;
-        const std::uint32_t load = members_->records[slot]->leases.in_flight();
+        const std::uint32_t load = members_->words[slot]->in_flight();
         return limited_ && load >= members_->limits[slot] ? least_tree::absent : load;
     }
 

@@ -14,10 +14,11 @@ namespace detail {
 
 /// One metric of one registry, without its type.
 struct metric_pool {
-    explicit metric_pool(const void* tag) : type{tag} {}
+    metric_pool(const void* tag, clock_function c) : type{tag}, clock{c} {}
     metric_pool(const metric_pool&) = delete;
     metric_pool& operator=(const metric_pool&) = delete;
-    const void* const type;  // instead of run-time type information, which some do without
+    const void* const type;      // instead of run-time type information, which some do without
+    const clock_function clock;  // the registry's
     virtual std::unique_ptr<metric_cell> make_cell(const std::shared_ptr<metric_pool>& self) const = 0;
     virtual ~metric_pool() = default;
 };
@@ -25,7 +26,7 @@ struct metric_pool {
 template <stateful_metric M>
 struct metric_pool_of final : metric_pool {
     static inline char tag = 0;  // not a constant: a linker may fold equal constants of different types into one
-    explicit metric_pool_of(const M& m) : metric_pool{&tag}, metric{m} {}
+    metric_pool_of(const M& m, clock_function c) : metric_pool{&tag, c}, metric{m} {}
 
     struct cell final : metric_cell {
         explicit cell(std::shared_ptr<metric_pool_of> owner_) : owner{std::move(owner_)} {
@@ -42,14 +43,12 @@ struct metric_pool_of final : metric_pool {
             tell_start(started);
             return started;
         }
-        void end_alone(record_base& r, bool was_told, outcome how, std::chrono::nanoseconds started,
+        void end_alone(lease_word& word, outcome how, std::chrono::nanoseconds started,
                        std::chrono::nanoseconds latency) noexcept override {
-            if (was_told) [[likely]] {
-                const lease_end end{started, latency, r.clock};
-                tell_end(how, end.latency, end.now, started);
-            }
-            if (r.leases.end(how)) [[unlikely]]
-                r.dispose();
+            const lease_end end{started, latency, owner->clock};
+            tell_end(how, end.latency, end.now, started);
+            if (end_lease(word, how)) [[unlikely]]
+                lease_block::owner_of(word).dispose();
         }
         void on_eligible(bool eligible) noexcept override {
             if (eligible)
@@ -111,7 +110,7 @@ public:
             if (known->type == &detail::metric_pool_of<M>::tag)
                 if (auto same = std::static_pointer_cast<detail::metric_pool_of<M>>(known); same->metric == m)
                     return same;
-        auto fresh = std::make_shared<detail::metric_pool_of<M>>(m);
+        auto fresh = std::make_shared<detail::metric_pool_of<M>>(m, clock_);
         pools_.push_back(fresh);
         return fresh;
     }

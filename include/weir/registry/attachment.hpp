@@ -13,7 +13,8 @@ struct published_base : retired {
     /// A registry that is gone: nobody.
     constexpr published_base() noexcept = default;
     published_base(std::shared_ptr<const view> v, bool eligible_only, bool seeded)
-        : records{v->roster()->records.data()}, slots{v->slots()},
+        : records{v->roster()->records.data()}, words{v->roster()->words.data()},
+          generations{v->roster()->generations.data()}, slots{v->slots()},
           open{!v->eligible().empty() && (eligible_only || v->all_eligible()) && !v->limited() && !v->in_panic()},
           plain{open && !seeded}, members{std::move(v)} {
         release = [](retired* self) noexcept { delete static_cast<published_base*>(self); };
@@ -23,6 +24,8 @@ struct published_base : retired {
     virtual ~published_base() = default;
 
     record_base* const* const records = nullptr;
+    lease_word* const* const words = nullptr;
+    const std::uint32_t* const generations = nullptr;
     const std::uint32_t slots = 0;
     const bool open = false;   // whatever the policy chooses by itself may be taken, unless it is excluded
     const bool plain = false;  // ... and random numbers are the thread's own
@@ -62,7 +65,7 @@ struct trash : retired {
 
 private:
     static void let_go(record_base* r) noexcept {
-        if (r->leases.unpin()) r->dispose();
+        if (r->leases().unpin()) r->dispose();
     }
 };
 

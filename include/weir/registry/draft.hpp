@@ -55,7 +55,11 @@ public:
         make_room(added_);
         make_room(taken_);
         const std::uint32_t zone = zone_number(r, options.zone);
-        if (!reuse) grow(r, slot + std::size_t{1});
+        record.place = membership_.words.take(&record, slot);
+        if (!reuse) {
+            conditions_.resize(slot + std::size_t{1});
+            r.grow(slot + std::size_t{1});
+        }
         record.id = {slot, membership_.generations++};
         if (name.empty()) record.identity_hash = mix((std::uint64_t{record.id.generation} << 32) | slot);
         auto event = make_event(change_kind::added, record);
@@ -65,7 +69,7 @@ public:
             taken_.push_back(slot);
         }
         r.generations[slot] = record.id.generation;
-        r.records[slot] = &record;
+        r.put(slot, &record);
         r.zones[slot] = zone;
         r.weights[slot] = options.weight.value();
         r.priorities[slot] = options.priority;
@@ -92,7 +96,7 @@ public:
             if (auto node = membership_.by_identity.extract(record.identity); current_has(record))
                 unnamed_.push_back(std::move(node));
         removed_.push_back(&record);
-        r.records[id.slot] = nullptr;
+        r.put(id.slot, nullptr);
         r.weights[id.slot] = 0;
         r.nameless -= record.identity.empty() ? 1 : 0;
         set_limit(r, id.slot, unlimited);
@@ -203,16 +207,6 @@ private:
     roster& edit() {
         if (edited_ == nullptr) edited_ = std::make_shared<roster>(*current_.roster());
         return *edited_;
-    }
-
-    void grow(roster& r, std::size_t slots) {
-        r.generations.resize(slots);
-        r.weights.resize(slots);
-        r.limits.resize(slots, unlimited);
-        r.priorities.resize(slots);
-        r.zones.resize(slots);
-        conditions_.resize(slots);
-        r.records.resize(slots);  // last: its size is what counts
     }
 
     static std::uint32_t zone_number(roster& r, const std::string& name) {

@@ -44,15 +44,15 @@ public:
     void moved(const record_base& r) const noexcept {
         if (load_index* const i = index.load(std::memory_order_seq_cst)) i->refresh_slot(r.id.slot);
     }
-    /// Ends a lease of `r`; those from `looking` on want to look at it afterwards.
-    void end(record_base& r, metric_cell* looking, outcome how) noexcept {
+    /// Ends a lease of `r`, whose `word` it is; those from `looking` on want to look at it afterwards.
+    void end(record_base& r, lease_word& word, metric_cell* looking, outcome how) noexcept {
         domain& d = readers_;
         retired* due = nullptr;
         {
             const read_section section{d};
             // Without this lease only members are sure to stay until the section ends, and with them this watch.
             const bool stays = has(r);
-            const bool last = r.leases.end(how);
+            const bool last = end_lease(word, how);
             if (last) r.dispose();
             if (last || !stays) return;
             moved(r);

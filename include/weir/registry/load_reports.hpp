@@ -85,7 +85,7 @@ private:
         void commit(detail::trash&) noexcept override {}
         void close(detail::trash&) noexcept override {}
 
-        [[nodiscard]] reported_utilization::state& state_of(const detail::record_base& r) const noexcept {
+        [[nodiscard]] reported_utilization::state& state_of(detail::record_base& r) const noexcept {
             return static_cast<metric_pool::cell*>(r.find_metric(pool.get()))->state;
         }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../detail/lease_words.hpp"
 #include "../hash.hpp"
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct text_hash {
 struct membership {
     std::unordered_map<std::string, std::uint32_t, text_hash, std::equal_to<>> by_identity;
     std::vector<std::uint32_t> free_slots;
+    lease_words words;
     std::uint64_t rosters = 0;      // numbers them
     std::uint64_t mappings = 0;     // and those among them that differ in identities or weights
     std::uint32_t generations = 0;  // one for each backend; of refused updates too: their ids name nobody, ever

@@ -46,7 +46,7 @@ public:
     void tell_eligible(const view& before, const view& after) noexcept {
         if (metrics_.pools().empty()) return;
         const auto tell = [](record_base& r, bool eligible) {
-            for (metric_cell* c = r.metrics.load(std::memory_order_relaxed); c != nullptr; c = c->next)
+            for (metric_cell* c = r.metrics().load(std::memory_order_relaxed); c != nullptr; c = c->next)
                 c->on_eligible(eligible);
         };
         for (std::uint32_t i = 0; i < after.slots(); ++i) {

@@ -33,6 +33,7 @@ struct choices_policy {
     [[no_unique_address]] Metric metric{};
     static constexpr bool timed = metric_reader<Metric>::timed;
     static constexpr bool eligible_only = true;
+    using always_chooses = choices_policy;
 
     struct table {
         weighted_draw draw;

@@ -17,6 +17,7 @@ struct random_policy {
     using table = weighted_draw;
     struct state {};
     static constexpr bool eligible_only = true;
+    using always_chooses = random_policy;
 
     [[nodiscard]] table build(const view& v, const before<table>*, const state&) const { return weighted_draw{v}; }
 

@@ -76,6 +76,7 @@ template <class Cursor>
 struct rotation_policy {
     using state = Cursor;
     static constexpr bool eligible_only = true;
+    using always_chooses = rotation_policy;
     struct table {
         std::array<rotation, Cursor::lanes> lanes;
     };

@@ -93,7 +93,7 @@ private:
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
             const choice c = choose_plainly(p, query{options, nullptr, clock_, now, stripe});
-            if (c.index < p.slots) [[likely]]
+            if (chooses_always<Policy> || c.index < p.slots) [[likely]]
                 return take(p, c, c.bound, stripe, result, options, now);
         }
         pick_among(p, stripe, result, options, now);
@@ -108,17 +108,22 @@ private:
     WEIR_ALWAYS_INLINE void take(const published_base& p, const choice& c, std::uint32_t bound, std::uint32_t stripe,
                                  picked& result, const pick_options& options, std::chrono::nanoseconds now) noexcept {
         record_base* const r = p.records[c.index];
+        lease_word* const word = p.words[c.index];
+        result.id = {c.index, p.generations[c.index]};
         result.reason = c.reason;
         counters_.count(stripe, c.reason);  // before the locked addition, behind which it would wait
-        if (!r->leases.reserve(bound)) [[unlikely]] {
+        if (!word->reserve(bound)) [[unlikely]] {
             counters_.count(stripe, c.reason, ~std::uint64_t{0});  // back
             return look_again(p, true, stripe, result, options, now);
         }
-        hand_out(result, r, now);
+        hand_out(result, r, word, now);
     }
-    WEIR_ALWAYS_INLINE void hand_out(picked& result, record_base* r, std::chrono::nanoseconds now) noexcept {
+    WEIR_ALWAYS_INLINE void hand_out(picked& result, record_base* r, lease_word* word,
+                                     std::chrono::nanoseconds now) noexcept {
         result.record = r;
-        if (metric_cell* const metrics = r->metrics.load(std::memory_order_acquire)) [[unlikely]] {
+        result.word = word;
+        if (word->tells() != lease_word::told::nobody) [[unlikely]] {
+            metric_cell* const metrics = lease_block::told_of(*word).load(std::memory_order_acquire);
             result.metrics = metrics;
             result.started = metrics->alone ? metrics->start_alone(now, clock_) : start_all(metrics, now);
         }
@@ -130,7 +135,7 @@ private:
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
             const choice c = choose_plainly(p, query{options, nullptr, clock_, now, section.stripe()});
-            if (c.index < p.slots) [[likely]]
+            if (chooses_always<Policy> || c.index < p.slots) [[likely]]
                 return f(*p.records[c.index]), pick_error::none;
         }
         return choose_among(p, options, now, section.stripe(), f);
@@ -139,7 +144,7 @@ private:
     WEIR_NEVER_INLINE pick_error choose_among(const published_base& p, const pick_options& options,
                                               std::chrono::nanoseconds now, std::uint32_t stripe, F f) {
         const choice c = decide_among(p, options, now, stripe);
-        if (!c) return why_nobody(p, options);
+        if (!c) return why_nobody(p.members.get(), options);
         f(*p.records[c.index]);
         return pick_error::none;
     }
@@ -162,9 +167,11 @@ private:
         }
         if (r != nullptr) {
             counters_.count(stripe, result.reason);
-            return hand_out(result, r, now);
+            result.id = r->id;
+            return hand_out(result, r, &r->leases(), now);
         }
-        result.error = why_nobody(*latest, options);
+        result.id = {};
+        result.error = why_nobody(latest->members.get(), options);
         result.reason = pick_reason::chosen;
         counters_.count(stripe, result.error);
     }
@@ -214,13 +221,9 @@ private:
             if (!c) return nullptr;
             record_base* const r = p.records[c.index];
             reason = c.reason;
-            if (r->leases.reserve((std::min)(c.bound, p.members->limit(c.index)))) return r;
+            if (r->leases().reserve((std::min)(c.bound, p.members->limit(c.index)))) return r;
         }
         return nullptr;
-    }
-
-    WEIR_NEVER_INLINE static pick_error why_nobody(const published_base& p, const pick_options& options) noexcept {
-        return p.members == nullptr ? pick_error::empty : detail::why_nobody(*p.members, options);
     }
 
     /// Tells the metrics from `first` on, and when the lease started if one of them wants to know.

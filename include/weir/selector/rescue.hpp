@@ -24,12 +24,12 @@ WEIR_NEVER_INLINE choice rescue(const view& v, const query& q, Accept accept) no
     return best;
 }
 
-/// Why nobody is acceptable: the first of the four reasons that applies.
-WEIR_NEVER_INLINE inline pick_error why_nobody(const view& v, const pick_options& options) noexcept {
-    if (v.size() == 0) return pick_error::empty;
-    if (v.eligible().empty()) return pick_error::none_eligible;
-    const accept_some accept{v, options.exclude};
-    for (const std::uint32_t i : v.eligible())
+/// Why nobody is acceptable: the first of the four reasons that applies. Without a view: there is no registry any more.
+WEIR_NEVER_INLINE inline pick_error why_nobody(const view* v, const pick_options& options) noexcept {
+    if (v == nullptr || v->size() == 0) return pick_error::empty;
+    if (v->eligible().empty()) return pick_error::none_eligible;
+    const accept_some accept{*v, options.exclude};
+    for (const std::uint32_t i : v->eligible())
         if (!accept.excluded(i)) return pick_error::overloaded;
     return pick_error::all_excluded;
 }

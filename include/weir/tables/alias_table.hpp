@@ -23,7 +23,7 @@ public:
 
     /// Any number of weights whose sum times their number stays below 2^64; their sum above 0 unless there are none.
     /// Throws std::invalid_argument.
-    explicit alias_table(std::span<const std::uint32_t> weights) : columns_(weights.size()) {
+    explicit alias_table(std::span<const std::uint32_t> weights) : columns_(weights.size()), size_{weights.size()} {
         const std::uint64_t n = weights.size();
         if (n > std::uint64_t{1} << 31)
             detail::reject("alias_table: " + std::to_string(n) + " weights are more than 2^31");
@@ -56,10 +56,10 @@ public:
 
     /// The index that 64 uniform random bits stand for. Only for a table that is not empty.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t draw(std::uint64_t random) const noexcept {
-        const detail::wide product = detail::multiply(random, columns_.size());
-        const auto own = static_cast<std::uint32_t>(product.high);
-        const column c = columns_[own];
-        return detail::branchless(static_cast<std::uint32_t>(product.low >> 32) < c.keep, own, c.alias);
+        const detail::wide product = detail::multiply(random, size_);
+        const column c = columns_[static_cast<std::size_t>(product.high)];
+        return detail::branchless(static_cast<std::uint32_t>(product.low >> 32) < c.keep,
+                                  static_cast<std::uint32_t>(product.high), c.alias);
     }
 
     /// The probability of an index that the table implies, for tests and inspection; O(n).
@@ -95,6 +95,7 @@ private:
     }
 
     std::vector<column> columns_;
+    std::uint64_t size_ = 0;  // at hand: a vector computes its own
 };
 
 }  // namespace weir::inline WEIR_ABI

@@ -37,7 +37,7 @@ std::shared_ptr<const roster> part_of(const std::shared_ptr<const roster>& all,
         part->nameless -= part->records[i]->identity.empty() ? 1 : 0;
         part->limits[i] = unlimited;
         part->weights[i] = 0;
-        part->records[i] = nullptr;
+        part->put(i, nullptr);
     }
     if (part->size == all->size) return all;
     // Numbers that no registry gives: a part is not mistaken for the whole.

@@ -28,11 +28,19 @@ static std::atomic<bool> memory_is_out{false};
 
 // Slots are the only thing the library allocates without throwing. Not inlined: g++ would compare new with free.
 #define WEIR_TEST_NOINLINE __attribute__((noinline))
-WEIR_TEST_NOINLINE void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+#ifdef __SANITIZE_THREAD__  // brings all of these together; the linker wraps one
+#define WEIR_TEST_NEW wrapped_new
+void* wrapped_new(std::size_t, std::align_val_t, const std::nothrow_t&) noexcept
+    __asm__("__wrap__ZnwmSt11align_val_tRKSt9nothrow_t");
+#else
+#define WEIR_TEST_NEW operator new
+#endif
+WEIR_TEST_NOINLINE void* WEIR_TEST_NEW(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
     if (memory_is_out) return nullptr;
     const auto align = static_cast<std::size_t>(alignment);
     return std::aligned_alloc(align, (size + align - 1) / align * align);
 }
+#ifndef __SANITIZE_THREAD__
 WEIR_TEST_NOINLINE void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
 WEIR_TEST_NOINLINE void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 WEIR_TEST_NOINLINE void* operator new(std::size_t size, std::align_val_t alignment) {
@@ -40,6 +48,7 @@ WEIR_TEST_NOINLINE void* operator new(std::size_t size, std::align_val_t alignme
     if (void* p = std::aligned_alloc(align, (size + align - 1) / align * align)) return p;
     throw std::bad_alloc{};
 }
+#endif
 
 namespace {
 

@@ -172,7 +172,7 @@ constexpr const char* phase_names[] = {"at rest", "through membership changes", 
 /// Of 10,000 equal ones about 50 each. Where a pick looks at all of them there is time for fewer: enough to miss half of
 /// the backends, and at rest the light ones beside heavy ones, too.
 std::uint64_t picks_among(std::size_t n, looks look, phase when) {
-    if (n <= 100) return std::max<std::uint64_t>(10'000, weir_test::repetitions(40'000));
+    if (n <= 100) return 40'000;
     if (look != looks::at_all) return weir_test::repetitions(500'000);
     return when == phase::at_rest ? 12'000 : 2'000;
 }

@@ -1,4 +1,4 @@
-#include "laws.hpp"
+#include "every_selector.hpp"
 
 using namespace weir_test;
 using namespace weir_test::law;

@@ -1,5 +1,9 @@
 #include "laws.hpp"
 
+#include <weir/select/anchor.hpp>
+#include <weir/select/jump.hpp>
+#include <weir/select/memento.hpp>
+
 using namespace weir_test::law;
 
 namespace {

@@ -1,5 +1,7 @@
 #include "laws.hpp"
 
+#include <weir/select/round_robin.hpp>
+
 #include <atomic>
 #include <cmath>
 

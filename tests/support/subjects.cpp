@@ -1,4 +1,4 @@
-#include "../laws.hpp"
+#include "../laws/every_selector.hpp"
 
 namespace weir_test::law {
 

@@ -101,7 +101,7 @@ TEST_CASE("blocks are given out to the last word before there is another, and wh
     CHECK_FALSE(all.contains(beyond.get()));
 }
 
-TEST_CASE("a word outlives the registry's pages") {
+TEST_CASE("a word outlives the registry's blocks") {
     auto words = std::make_unique<lease_words>();
     leased_word kept = words->take(nullptr, 0);
     kept.get()->start();

@@ -26,6 +26,7 @@ TEST_CASE("what leases read is on one cache line, with a backend of two words; w
     CHECK(line(&small.half_open_limit) == read);
     CHECK(line(reinterpret_cast<const char*>(&small.backend + 1) - 1) == read);
     CHECK(line(&small.rare) != read);
+    CHECK(line(&small.identity_hash) != read);
     CHECK(line(&small.identity) != read);
     CHECK(line(&big.backend) > line(&big.clock));
     CHECK(line(&big.backend) == line(&big.backend.words[2]));

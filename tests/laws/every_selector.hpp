@@ -163,19 +163,17 @@ struct heeding : adapted<Adaptor, Entry> {
 template <class Backend>
 using per_thread_round_robin = weir::round_robin<Backend, weir::per_thread_cursor>;
 
+template <class Policy, int Milliseconds>
+struct start_within : weir::slow_start<Policy> {
+    explicit start_within(const Policy& p = Policy{})
+        : weir::slow_start<Policy>{p, {.window = std::chrono::milliseconds{Milliseconds}}} {}
+};
 /// A slow start within the millisecond that counts as no time: everybody is warming, and has all of its share.
 template <class Policy>
-struct brief_start : weir::slow_start<Policy> {
-    explicit brief_start(const Policy& p = Policy{})
-        : weir::slow_start<Policy>{p, {.window = std::chrono::milliseconds{1}}} {}
-};
-
+using brief_start = start_within<Policy, 1>;
 /// One that outlasts every law but those that wait for an hour: who comes, or comes back, is warming all the time.
 template <class Policy>
-struct long_start : weir::slow_start<Policy> {
-    explicit long_start(const Policy& p = Policy{})
-        : weir::slow_start<Policy>{p, {.window = std::chrono::minutes{50}}} {}
-};
+using long_start = start_within<Policy, 50 * 60 * 1000>;
 
 /// The one list. A new selector adds a line.
 using every_selector = std::tuple<                                           //

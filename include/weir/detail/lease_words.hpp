@@ -21,6 +21,7 @@ namespace weir::inline WEIR_ABI::detail {
 struct metric_cell;
 struct record_base;
 
+/// 256 words, and beside each whose it is and who is told of its leases. A word taken from it must not outlive it.
 class lease_block {
 public:
     static constexpr std::size_t lines = 64, rows = cache_line / sizeof(lease_word);
@@ -64,10 +65,11 @@ private:
         std::atomic<metric_cell*> told{nullptr};
         record_base* owner = nullptr;
     };
+    // A line more than 4,096 bytes apart: a load at just that distance from a store before it would be taken for one of the
+    // same place.
     struct alignas(cache_line) memory {
         std::array<lease_word, size> words{};
-        std::array<std::byte, cache_line>
-            apart{};  // 4,096 bytes behind a store, a load is taken for one of the same place
+        std::array<std::byte, cache_line> apart{};
         std::array<other, size> others{};
     };
     static_assert(rows * sizeof(lease_word) == cache_line && sizeof(other) == sizeof(lease_word));

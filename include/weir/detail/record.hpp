@@ -65,11 +65,11 @@ struct metric_cell {
 
 /// One backend for as long as the registry or a lease holds on to it, without its type.
 struct alignas(cache_line) record_base : retired {
-    std::string identity;                    // empty: it has none
-    alignas(cache_line) rare_outcomes rare;  // written seldom
+    std::string identity;  // empty: it has none
+    alignas(cache_line) rare_outcomes rare;
     leased_word place;
     std::uint64_t identity_hash = 0;
-    // Only read.
+    // Only read, unlike the line before.
     alignas(cache_line) backend_id id;
     clock_function clock = nullptr;
     domain* readers = nullptr;
@@ -91,6 +91,7 @@ struct alignas(cache_line) record_base : retired {
     [[nodiscard]] const lease_word& leases() const noexcept { return *place.get(); }
     [[nodiscard]] std::atomic<metric_cell*>& metrics() noexcept { return lease_block::told_of(leases()); }
     [[nodiscard]] outcome_counts outcomes() const noexcept { return rare.with(leases().counts()); }
+
     /// Puts a cell before the others, for leases from now on. Under the writer's lock.
     void attach(std::unique_ptr<metric_cell> cell) noexcept {
         using told = lease_word::told;

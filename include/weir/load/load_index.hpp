@@ -24,8 +24,8 @@ namespace weir::inline WEIR_ABI {
 /// reached its limit, and who is not eligible. It is made anew when members, weights or limits change; otherwise it follows
 /// the conditions.
 ///
-/// Complexity: O(log n) to find one, for each of up to 16 different weights or for all, and O(k)
-/// with more weights where k that tie have little weight beside the busy; O(log n) to bring one up to date; O(n) to make.
+/// Complexity: O(log n) to find one, for each of up to 16 different weights or for all, and O(k) with more weights where k
+/// that tie have little weight beside the busy; O(log n) to bring one up to date; O(n) to make.
 /// Memory: about 22 bytes a backend, 34 with more weights.
 /// Thread safety: as word_tree; inside a read section in which a snapshot of these members is seen.
 /// Bias: none; ties are drawn by weight.

@@ -28,7 +28,7 @@ TEST_CASE("shared objects that hide their symbols read a registry safely from bo
     left_destroy(servers);
 }
 
-#if defined(__linux__) && !defined(__SANITIZE_THREAD__)
+#if defined(__linux__) && !defined(WEIR_THREAD_SANITIZER)
 namespace {
 /// Whether one of so many threads at once is given a slot that has an owner.
 bool takes(const void* slot, shared_registry* servers, int threads) {

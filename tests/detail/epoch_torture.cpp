@@ -147,7 +147,7 @@ TEST_CASE("nothing is released while a section that may see it is open, with por
     CHECK(o.sections > 0);
 }
 
-#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#if !defined(WEIR_THREAD_SANITIZER) && !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("the litmus test sees a publication without its fence", "[threads]") {
     if (std::thread::hardware_concurrency() < 2) {
         WARN("one processor reorders nothing between threads: not tested");

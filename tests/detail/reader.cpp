@@ -28,7 +28,7 @@ static std::atomic<bool> memory_is_out{false};
 
 // Slots are the only thing the library allocates without throwing. Not inlined: g++ would compare new with free.
 #define WEIR_TEST_NOINLINE __attribute__((noinline))
-#ifdef __SANITIZE_THREAD__  // brings all of these together; the linker wraps one
+#ifdef WEIR_THREAD_SANITIZER  // brings all of these together; the linker wraps one
 #define WEIR_TEST_NEW wrapped_new
 void* wrapped_new(std::size_t, std::align_val_t, const std::nothrow_t&) noexcept
     __asm__("__wrap__ZnwmSt11align_val_tRKSt9nothrow_t");
@@ -40,7 +40,7 @@ WEIR_TEST_NOINLINE void* WEIR_TEST_NEW(std::size_t size, std::align_val_t alignm
     const auto align = static_cast<std::size_t>(alignment);
     return std::aligned_alloc(align, (size + align - 1) / align * align);
 }
-#ifndef __SANITIZE_THREAD__
+#ifndef WEIR_THREAD_SANITIZER
 WEIR_TEST_NOINLINE void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
 WEIR_TEST_NOINLINE void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 WEIR_TEST_NOINLINE void* operator new(std::size_t size, std::align_val_t alignment) {
@@ -264,7 +264,7 @@ TEST_CASE("without memory for a slot, threads pick under the shared one", "[thre
     for (auto* const slot : taken) weir::detail::process_domain.unclaim(*slot);
 }
 
-#if defined(__linux__) && !defined(__SANITIZE_THREAD__)
+#if defined(__linux__) && !defined(WEIR_THREAD_SANITIZER)
 TEST_CASE("a forked child picks and updates, and waits for no section of the threads that are gone", "[threads]") {
     mortal::alive = 0;
     pool p;

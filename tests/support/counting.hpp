@@ -1,10 +1,12 @@
 #pragma once
 
+#include <weir/detail/config.hpp>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
 
-#if defined(__linux__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__linux__) && !defined(WEIR_THREAD_SANITIZER) && !defined(__SANITIZE_ADDRESS__)
 #define WEIR_TEST_COUNTS_LOCKS
 #include <dlfcn.h>
 #include <pthread.h>

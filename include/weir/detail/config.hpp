@@ -20,6 +20,15 @@
 #define WEIR_OUT_OF_LINE __attribute__((noinline))  // seldom enough to cost nothing, too often to be cold
 #endif
 
+// g++ says so by a macro, clang by a feature.
+#if defined(__SANITIZE_THREAD__)
+#define WEIR_THREAD_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEIR_THREAD_SANITIZER
+#endif
+#endif
+
 namespace weir::inline WEIR_ABI::detail {
 
 /// Our own constant: `hardware_destructive_interference_size` makes a consumer's GCC warn and differs between flags.

@@ -15,7 +15,7 @@ namespace weir::inline WEIR_ABI::detail {
 
 /// What is written before it in one thread and read after it in another, and the other way round: one of them sees it.
 inline void full_fence() noexcept {
-#if defined(__SANITIZE_THREAD__)  // g++ refuses fences there
+#if defined(WEIR_THREAD_SANITIZER)  // which does not know fences
     static constinit std::atomic<int> both{0};
     both.fetch_add(1, std::memory_order_seq_cst);
 #else

@@ -64,7 +64,7 @@ TEST_CASE("the known answers of the authors' two implementations") {
     CHECK(different == 0);
 }
 
-TEST_CASE("the known answers of the Java engine") {
+TEST_CASE("anchor: the known answers of the Java engine") {
     using namespace weir_test::java;
     constexpr std::uint32_t seed = 0xdeadbeef;
     // The file has a sample of the steps; this is the whole sequence, whose steps between only add what went last.
@@ -86,14 +86,14 @@ TEST_CASE("the known answers of the Java engine") {
     }
 }
 
-TEST_CASE("removing moves exactly the bucket's keys, adding brings them back, a copy of the state maps alike") {
+TEST_CASE("anchor: removing moves exactly the bucket's keys, adding brings them back, a copy of the state maps alike") {
     for (const std::uint32_t size : {1u, 2u, 16u, 100u, 1000u}) {
         weir_test::any_bucket_can_go_and_come_back(anchor(size, size), size);
         weir_test::any_bucket_can_go_and_come_back(anchor(size, size / 2 + 1), size + 1);
     }
 }
 
-TEST_CASE("buckets are equally likely, whatever is out of use") {
+TEST_CASE("anchor: buckets are equally likely, whatever is out of use") {
     auto a = anchor(150, 100);
     CHECK(weir_test::unfairness(a) == "");
     weir::generator random{1};

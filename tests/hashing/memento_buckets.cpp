@@ -7,7 +7,7 @@
 
 using weir::memento_buckets;
 
-TEST_CASE("the known answers of the Java engine") {
+TEST_CASE("memento: the known answers of the Java engine") {
     using namespace weir_test::java;
     // The file has a sample of the steps; these are the whole sequences, which its sizes and results leave no choice of
     // (an addition gives back what went last).
@@ -42,12 +42,12 @@ TEST_CASE("without removals it is jump_hash, also when the last bucket goes and 
     for (std::uint64_t key = 0; key < 500; ++key) CHECK(m.find(key) == weir::jump_hash(weir::mix(key), 9));
 }
 
-TEST_CASE("removing moves exactly the bucket's keys, adding brings them back, a copy of the state maps alike") {
+TEST_CASE("memento: removing moves exactly the bucket's keys, adding brings them back, a copy of the state maps alike") {
     for (const std::uint32_t size : {1u, 2u, 16u, 100u, 1000u})
         weir_test::any_bucket_can_go_and_come_back(memento_buckets{size}, size);
 }
 
-TEST_CASE("buckets are equally likely, whatever is out of use") {
+TEST_CASE("memento: buckets are equally likely, whatever is out of use") {
     memento_buckets m{150};
     CHECK(weir_test::unfairness(m) == "");
     weir::generator random{1};

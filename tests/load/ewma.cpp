@@ -139,7 +139,7 @@ TEST_CASE(
     CHECK(last < median * (1 + 2 * 63 / 5101.0));  // after 100 time constants, by quick_exp
 }
 
-TEST_CASE("a decay or an initial estimate that is not above 0 is refused in words") {
+TEST_CASE("ewma: a decay or an initial estimate that is not above 0 is refused in words") {
     CHECK_THROWS_WITH(weir::ewma{0s}, "weir: ewma: decay of 0 ns is not above 0");
     CHECK_THROWS_WITH(weir::ewma(10s, -1ns), "weir: ewma: initial of -1 ns is not above 0");
     const auto longest = (nanoseconds::max)();

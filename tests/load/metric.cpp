@@ -76,6 +76,7 @@ TEST_CASE("weights divide scores of any type without overflow") {
     CHECK_FALSE(lighter(0u, 1u, 0u, 2u));  // a tie
 }
 
+namespace {
 /// Tells what the census says, whenever it is asked to choose.
 struct asks_the_census {
     std::atomic<int>* answer;
@@ -96,6 +97,7 @@ struct asks_the_census {
         return {};
     }
 };
+}  // namespace
 
 TEST_CASE("a metric's members join and leave in pairs, whenever it is attached") {
     std::atomic<int> members{-1};

@@ -81,7 +81,7 @@ TEST_CASE("time that is too short to show adds up: a busy backend forgets its pe
     CHECK(forgets(7us) == Approx(exact).epsilon(1e-4));
 }
 
-TEST_CASE("a decay or an initial estimate that is not above 0 is refused in words") {
+TEST_CASE("peak_ewma: a decay or an initial estimate that is not above 0 is refused in words") {
     CHECK_THROWS_WITH(weir::peak_ewma{0s}, "weir: peak_ewma: decay of 0 ns is not above 0");
     CHECK_THROWS_WITH(weir::peak_ewma(10s, -1ns), "weir: peak_ewma: initial of -1 ns is not above 0");
     for (const double decay : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN()})

@@ -104,7 +104,7 @@ TEST_CASE("more places than a word can count are refused with the bound") {
                       "weir: least_tree: 16777216 places are more than 16777215");
 }
 
-TEST_CASE("once nobody changes anything, the tree is right: whatever went on before", "[threads]") {
+TEST_CASE("once nobody changes anything, a tree of the least is right: whatever went on before", "[threads]") {
     // Few places, so that both threads meet in every node; many rounds, each ending at rest.
     for (const std::uint32_t n : {3u, 20u, 100u}) {
         std::vector<std::atomic<std::uint32_t>> all(n);

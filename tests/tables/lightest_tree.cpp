@@ -90,7 +90,7 @@ TEST_CASE("none at all, none that is not absent, and more places than fit") {
     CHECK_THROWS_WITH((lightest_tree{many, {}}), "weir: lightest_tree: 16777216 places are more than 16777215");
 }
 
-TEST_CASE("once nobody changes anything, the tree is right: whatever went on before", "[threads]") {
+TEST_CASE("once nobody changes anything, a tree of the lightest is right: whatever went on before", "[threads]") {
     weir::generator random{3};
     const auto weights = random_weights(100, random);
     std::vector<std::atomic<std::uint32_t>> loads(100);

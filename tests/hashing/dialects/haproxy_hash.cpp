@@ -20,7 +20,7 @@ TEST_CASE("every answer of HAProxy's hash-type consistent") {
     CHECK(rows == 1383);
 }
 
-TEST_CASE("a server that is down is passed over as if its points were not there") {
+TEST_CASE("HAProxy: a server that is down is passed over as if its points were not there") {
     const member_list five{"s", 1, {1, 3, 1, 2, 1}};
     const table whole{five.in_order(), {.avalanche = true}};
     for (std::uint32_t down = 0; down < 5; ++down) {

@@ -57,7 +57,7 @@ TEST_CASE("every answer of nginx's hash KEY consistent, in whatever order the se
     CHECK(rows == 997);
 }
 
-TEST_CASE("a server that is down is passed over as if its points were not there") {
+TEST_CASE("nginx: a server that is down is passed over as if its points were not there") {
     const member_list five{"10.0.0.", 1, {1, 3, 1, 2, 1}, ":80"};
     const table whole{five.in_order()};
     for (std::uint32_t down = 0; down < 5; ++down) {

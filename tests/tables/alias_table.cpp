@@ -77,12 +77,21 @@ TEST_CASE("draws are in proportion, and a weight of 0 is never drawn, not even b
     weir::generator random{6};
     for (int i = 0; i < 200'000; ++i) ++counts[table.draw(random())];
     CHECK(weir_test::unfair(counts, weights) == "");
-    for (std::uint64_t column = 0; column < 7; ++column) {
-        const std::uint64_t begin = ~std::uint64_t{0} / 7 * column;
-        for (std::uint64_t near = 0; near < 4; ++near) {
-            CHECK(weights[table.draw(begin + near)] > 0);
-            CHECK(weights[table.draw(begin - near)] > 0);
-        }
+    for (std::uint64_t column = 0; column < 8; ++column)
+        for (const std::uint64_t between : {std::uint64_t{0}, (std::uint64_t{1} << 29) - 1})
+            for (const std::uint64_t low : {0u, 1u, ~0u - 1, ~0u})
+                CHECK(weights[table.draw(column << 61 | between << 32 | low)] > 0);
+}
+
+TEST_CASE("any number of weights: every index is drawn within the bounds, one alone always") {
+    for (const std::size_t n : {1u, 2u, 3u, 4u, 5u, 63u, 64u, 65u, 1000u, 1024u}) {
+        const alias_table table{std::vector<std::uint32_t>(n, 7)};
+        CHECK(table.size() == n);
+        std::vector<std::uint64_t> counts(n);
+        weir::generator random{7};
+        for (std::size_t i = 0; i < 200 * n; ++i) ++counts.at(table.draw(random()));
+        INFO(n << " weights");
+        CHECK(weir_test::unfair(counts, std::vector<std::uint32_t>(n, 7)) == "");
     }
 }
 

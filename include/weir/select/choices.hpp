@@ -18,8 +18,8 @@ namespace weir::inline WEIR_ABI {
 ///
 /// Rule: weights apply to the draws, and what is compared is load / weight; a tie goes to the first drawn, so at rest
 /// the shares are the weights'. A backend that may not be chosen is drawn again, never compared.
-/// Complexity: O(D) a pick, O(n) where all draws fall on those that may not be chosen; O(n) an update. Memory: 8 bytes a
-/// backend where weights differ, and what the metric keeps.
+/// Complexity: O(D) a pick, O(n) where all draws fall on those that may not be chosen; O(n) an update. Memory: 8 to
+/// 16 bytes a backend where weights differ, and what the metric keeps.
 /// Thread safety: picks write nothing that is shared.
 /// Bias: with weights so uneven that one backend is nearly always drawn, the one that it is compared with is drawn evenly
 /// among the others after a few tries. At rest that changes no share.

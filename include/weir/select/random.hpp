@@ -7,7 +7,7 @@ namespace weir::inline WEIR_ABI {
 
 /// Draws at random, in proportion to the weights.
 ///
-/// Complexity: O(1) a pick; O(n) an update. Memory: 8 bytes a backend where weights differ, else none.
+/// Complexity: O(1) a pick; O(n) an update. Memory: 8 to 16 bytes a backend where weights differ, else none.
 /// Thread safety: picks write nothing that is shared.
 /// Bias: probabilities are off by at most 2^-32. Where something is excluded or full, up to 8 further draws, then a
 /// weighted draw over all that are left, so shares among those stay proportional.

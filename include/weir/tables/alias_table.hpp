@@ -2,9 +2,9 @@
 
 #include "../detail/branchless.hpp"
 #include "../detail/error.hpp"
-#include "../detail/wide.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -12,29 +12,35 @@
 
 namespace weir::inline WEIR_ABI {
 
-/// Draws an index with probability proportional to its weight in O(1): one multiplication, one load, one comparison.
+/// Draws an index with probability proportional to its weight in O(1): one load and one comparison.
 ///
-/// Built in O(n) with integers alone, so equal on every platform; 8 bytes a weight. A probability is off by at most
+/// Rule: as many columns as the next power of two, at least 2, of equal probability; each holds one index or two. The top
+/// bits of a random number are a column, and the lower ones say which of its two. (With as many columns as weights, finding
+/// one takes a multiplication, on which all else waits.)
+/// Built in O(n) with integers alone, so equal on every platform; 8 to 16 bytes a weight. A probability is off by at most
 /// 2^-32, and weights above 0 are never rounded to 0. Immutable: read from any thread.
 /// Source: Walker 1977, built as Vose 1991 does.
 class alias_table {
 public:
     alias_table() = default;
 
-    /// Any number of weights whose sum times their number stays below 2^64; their sum above 0 unless there are none.
-    /// Throws std::invalid_argument.
-    explicit alias_table(std::span<const std::uint32_t> weights) : columns_(weights.size()), size_{weights.size()} {
-        const std::uint64_t n = weights.size();
-        if (n > std::uint64_t{1} << 31)
-            detail::reject("alias_table: " + std::to_string(n) + " weights are more than 2^31");
+    /// Up to 2^31 weights; their sum above 0 unless there are none. Throws std::invalid_argument.
+    explicit alias_table(std::span<const std::uint32_t> weights) : size_{static_cast<std::uint32_t>(weights.size())} {
+        if (weights.size() > std::uint64_t{1} << 31)
+            detail::reject("alias_table: " + std::to_string(weights.size()) + " weights are more than 2^31");
+        if (weights.empty()) return;
         std::uint64_t sum = 0;
         for (const std::uint32_t w : weights) sum += w;
-        if (n > 0 && sum == 0) detail::reject("alias_table: all weights are 0; at least one has to be above");
+        if (sum == 0) detail::reject("alias_table: all weights are 0; at least one has to be above");
+        const std::uint64_t n = std::bit_ceil((std::max)(weights.size(), std::size_t{2}));
+        shift_ = static_cast<std::uint32_t>(64 - std::countr_zero(n));
+        columns_.resize(n);
         // In units of 1 / (n sum), a column holds `sum` and weight w is n w: the small ones are topped up by large ones.
+        // Columns beyond the weights have none of their own.
         std::vector<std::uint64_t> left(n);
         std::vector<std::uint32_t> small, large;
         for (std::uint32_t i = 0; i < n; ++i) {
-            left[i] = n * weights[i];
+            if (i < size_) left[i] = n * weights[i];
             (left[i] < sum ? small : large).push_back(i);
         }
         while (!small.empty() && !large.empty()) {
@@ -52,14 +58,14 @@ public:
         for (const std::uint32_t i : small) columns_[i] = {~std::uint32_t{0}, i};
     }
 
-    [[nodiscard]] std::size_t size() const noexcept { return columns_.size(); }
+    /// How many weights there were.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// The index that 64 uniform random bits stand for. Only for a table that is not empty.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t draw(std::uint64_t random) const noexcept {
-        const detail::wide product = detail::multiply(random, size_);
-        const column c = columns_[static_cast<std::size_t>(product.high)];
-        return detail::branchless(static_cast<std::uint32_t>(product.low >> 32) < c.keep,
-                                  static_cast<std::uint32_t>(product.high), c.alias);
+        const auto at = static_cast<std::uint32_t>(random >> shift_);
+        const column c = columns_[at];
+        return detail::branchless(static_cast<std::uint32_t>(random) < c.keep, at, c.alias);
     }
 
     /// The probability of an index that the table implies, for tests and inspection; O(n).
@@ -95,7 +101,8 @@ private:
     }
 
     std::vector<column> columns_;
-    std::uint64_t size_ = 0;  // at hand: a vector computes its own
+    std::uint32_t size_ = 0;
+    std::uint32_t shift_ = 63;  // leaves as many top bits as number the columns
 };
 
 }  // namespace weir::inline WEIR_ABI

@@ -42,7 +42,8 @@ TEST_CASE("without removals it is jump_hash, also when the last bucket goes and 
     for (std::uint64_t key = 0; key < 500; ++key) CHECK(m.find(key) == weir::jump_hash(weir::mix(key), 9));
 }
 
-TEST_CASE("memento: removing moves exactly the bucket's keys, adding brings them back, a copy of the state maps alike") {
+TEST_CASE(
+    "memento: removing moves exactly the bucket's keys, adding brings them back, a copy of the state maps alike") {
     for (const std::uint32_t size : {1u, 2u, 16u, 100u, 1000u})
         weir_test::any_bucket_can_go_and_come_back(memento_buckets{size}, size);
 }

@@ -1,8 +1,7 @@
 #pragma once
 
 // Selectors by name, for programs whose users choose one. A new selector is one more line of the table, which
-// tests/balancers.cmake asks for. Not in it: the metric reported_utilization, which is power_of_two where no backend
-// reports anything.
+// tests/balancers.cmake asks for.
 
 #include <weir/weir.hpp>
 
@@ -40,6 +39,7 @@ template <class Policy>
 struct named_balancer {
     std::string_view name;
     bool by_address = false;  ///< an address is the only text that it hashes
+    bool by_reports = false;  ///< it follows load_reports that set no weights; without any it is power_of_two
 };
 
 inline constexpr std::tuple balancers{
@@ -59,6 +59,7 @@ inline constexpr std::tuple balancers{
     named_balancer<weir::choices_policy<weir::peak_ewma, 2>>{"p2c_peak_ewma"},
     named_balancer<weir::choices_policy<weir::peak_ewma, 2>>{"peak_ewma"},
     named_balancer<weir::choices_policy<weir::ewma, 2>>{"ewma"},
+    named_balancer<weir::choices_policy<weir::reported_utilization, 2>>{"reported_utilization", false, true},
     named_balancer<weir::slow_start<weir::round_robin_policy>>{"slow_start_round_robin"},
     named_balancer<weir::priority<weir::round_robin_policy>>{"priority_round_robin"},
     named_balancer<weir::ring_hash_policy>{"ring_hash"},
@@ -103,6 +104,11 @@ inline std::string key_for(std::string_view balance, const std::string& chosen) 
         throw std::invalid_argument("'" + chosen + "': expected ip, the one key that " + std::string(balance) +
                                     " hashes");
     return !chosen.empty() ? chosen : by_address ? "ip" : "path";
+}
+
+/// Whether the selector of that name wants to know what backends say of their load.
+inline bool follows_reports(std::string_view balance) {
+    return std::apply([&](const auto&... one) { return ((one.by_reports && one.name == balance) || ...); }, balancers);
 }
 
 /// Binds the selector of that name; throws std::invalid_argument, with all the names, for another.

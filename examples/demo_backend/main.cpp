@@ -1,4 +1,4 @@
-// A backend to balance: it says who it is, counts what it served, and misbehaves on request.
+// A backend to balance: it says who it is, counts what it served, tells how busy that keeps it, and misbehaves on request.
 //
 //   GET /            a page with its name in its colour
 //   GET /stats       counts as JSON                GET /headers   the request's fields as it got them
@@ -32,7 +32,7 @@ using std::chrono::milliseconds;
 struct settings {
     std::string name = "backend", colour = "steelblue", log;
     unsigned delay = 0, error_delay = 0;  // ms
-    double error_rate = 0;
+    double error_rate = 0, capacity = 0;
 };
 
 struct counts {
@@ -40,11 +40,19 @@ struct counts {
     std::map<std::string, std::uint64_t> by_method;
 };
 
+/// What was counted when a second began, and what the second before it came to.
+struct load {
+    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
+    std::uint64_t requests = 0, errors = 0;
+    double rps = 0, eps = 0;
+};
+
 /// One thread serves everything, so nothing is shared.
 struct server {
     asio::io_context context{1};
     settings set;
     counts count;
+    struct load load;
     std::string mode = "well";
     int log = -1;
     std::mt19937 random{std::random_device{}()};
@@ -58,6 +66,19 @@ bool numbered(std::string_view target, std::string_view prefix, std::uint64_t& n
     target.remove_prefix(prefix.size());
     auto [end, ec] = std::from_chars(target.data(), target.data() + target.size(), number);
     return ec == std::errc{} && end == target.data() + target.size();
+}
+
+/// What a reply says of the load, as ORCA writes it; empty while nothing is known.
+std::string load_report(server& s) {
+    const auto now = std::chrono::steady_clock::now();
+    if (const std::chrono::duration<double> past = now - s.load.since; past.count() >= 1) {
+        const auto a_second = [&](std::uint64_t since) { return static_cast<double>(since) / past.count(); };
+        s.load = {now, s.count.requests, s.count.errors, a_second(s.count.requests - s.load.requests),
+                  a_second(s.count.errors - s.load.errors)};
+    }
+    if (s.load.rps == 0) return {};
+    return "TEXT cpu_utilization=" + std::to_string(s.load.rps / s.set.capacity) +
+           ", rps_fractional=" + std::to_string(s.load.rps) + ", eps=" + std::to_string(s.load.eps);
 }
 
 /// Notes that a request is being executed: in one write, so that what a crash leaves is whole lines.
@@ -128,6 +149,8 @@ task<bool> serve_one(server& s, tcp_socket& socket, boost::beast::flat_buffer& b
     http::response<http::string_body> reply{failing ? http::status::internal_server_error : http::status::ok, 11};
     reply.set("X-Backend", s.set.name);
     reply.set(http::field::content_type, "text/plain");
+    const auto told = s.set.capacity > 0 ? load_report(s) : "";
+    if (!told.empty()) reply.set("endpoint-load-metrics", told);
     reply.keep_alive(request.keep_alive());
     const bool chunked = numbered(target, "/chunked/", number), closing = numbered(target, "/close/", number);
     if (!failing && (chunked || closing || numbered(target, "/bytes/", number))) {
@@ -207,6 +230,8 @@ int main(int argc, char** argv) {
     app.add_option("--delay", s.set.delay, "ms to wait before each reply")->check(CLI::Range(0, 3600000));
     app.add_option("--error-rate", s.set.error_rate, "share of requests answered 500")->check(CLI::Range(0.0, 1.0));
     app.add_option("--error-delay", s.set.error_delay, "ms to wait before a 500")->check(CLI::Range(0, 3600000));
+    app.add_option("--capacity", s.set.capacity, "requests a second that keep it busy: replies tell how busy it is")
+        ->check(CLI::Range(0.0, 1e9));
     app.add_option("--log", s.set.log, "a file that gets the target of each POST, before the answer");
     return app.run(argc, argv, [&] {
         if (!s.set.log.empty()) s.log = ::open(s.set.log.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);

@@ -157,7 +157,6 @@ inline void check_request(std::string_view bytes, head& h) {
     const auto allowed = [](char c) { return c > 0x20 && c < 0x7f && !is_one_of(c, "#\"<>\\"); };
     refuse_if(!std::ranges::all_of(h.target, allowed), 400, "character not allowed in a target");
     refuse_if(h.method == "CONNECT" || h.method == "TRACE", 501, "no tunnels and no traces here");
-
     std::string_view authority;
     if (iequals(h.target.substr(0, 7), "http://")) {
         authority = h.target.substr(7, h.target.find_first_of("/?", 7) - 7);

@@ -4,6 +4,7 @@
 
 #include "../common/balancers.hpp"
 #include "../common/health.hpp"
+#include "../common/load_reports.hpp"
 #include "../common/net.hpp"
 #include "gate.hpp"
 
@@ -109,6 +110,7 @@ struct proxy {
     weir::registry<backend> backends{};
     weir::session_key sessions = weir::session_key::random();
     picker<backend> pick = balancer(set.balance, backends, {}, set.sticky.empty() ? nullptr : &sessions);
+    examples::load_reports<backend> reports{backends, set.balance};
     weir::retry_rules retries{{.attempts = set.retries + 1}};
     std::optional<examples::health<backend>> health{};
     std::atomic<std::uint64_t> requests = 0, retried = 0;
@@ -118,6 +120,7 @@ struct proxy {
     std::string stats() const {
         nlohmann::json all{{"retried", retried.load()}, {"retries_refused", retries.budget.refused()}};
         all.update({{"requests", requests.load()}, {"panic", backends.in_panic()}, {"backends", health->describe()}});
+        all["load_reports"] = reports.taken();
         return all.dump(1);
     }
 };
@@ -136,6 +139,7 @@ inline task<> tick(worker& w) {
     for (bool last = false; !last || !w.streams.empty();) {
         last = w.shared.stopping;  // before the pause: connections that were on their way are there after it
         co_await pause(ms(100));
+        w.shared.reports.update();
         const auto now = clock::now();
         for (stream& s : w.streams) {
             if (now >= s.until || (s.pointless && s.pointless())) s.sock.cancel(ignored);

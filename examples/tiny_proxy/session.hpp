@@ -13,10 +13,8 @@ public:
     template <auto Answer>  // `proxied` or `administered`
     static task<> serve(worker& w, tcp_socket s) {
         session self(w, std::move(s));
-        for (bool open = true; open;) {
-            open = co_await self.next_request();
-            if (open) open = co_await (self.*Answer)();
-        }
+        while (co_await self.next_request())
+            if (!co_await (self.*Answer)()) break;
         // To close with bytes unread resets the connection, and may take the reply along: read on for a moment.
         error_code ec;
         self.client_.sock.shutdown(tcp_socket::shutdown_send, ec);
@@ -148,7 +146,7 @@ private:
         if (fault && upstream.received != 0 && !clients && fault.status != 504)
             fault.status = 502;  // what the gate refuses of a reply is its backend's fault
         if (fault && peek(client_.sock) == 0) fault.status = 499;
-
+        if (!fault) shared_.reports.take(lease.id(), response_.values(load_report_field));
         auto how = response_.status < 500 ? weir::outcome::success : weir::outcome::failure;
         if (response_.status >= 502 && response_.status <= 504) how = weir::outcome::gateway_failure;
         if (fault) how = fault.status > 500 ? weir::outcome::failure : weir::outcome::cancelled;
@@ -158,7 +156,6 @@ private:
         if (!fault && response_.keep_alive && uploaded_ && upstream.in.size() == 0)
             lease->idle[w_.index].emplace_back(std::move(upstream.sock), clock::now());
         lease.complete(how, (fault ? clock::now() : replied_at_) - started);
-
         const bool died = fault.status == 502 && upstream.received == 0, whole = request_.body == framing::none;
         const bool repeatable = whole && listed(request_.method, {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"});
         refused_ = fault.status == 502 && !connected;

@@ -786,6 +786,32 @@ TEST_CASE("a selector that hashes addresses keeps a client where it is, whatever
     CHECK(p.stats().find("\"success\": 41") != std::string::npos);
 }
 
+TEST_CASE("load reports are taken from replies by the selector that follows them, and by no other", "[threads]") {
+    recorder backend([](const std::string& head, auto&) {
+        auto r = ok("yes");
+        const std::string report = head.starts_with("GET /told") ? "TEXT cpu_utilization=0.5, rps_fractional=100"
+                                                                 : "TEXT ?";
+        return r.insert(r.find("\r\n") + 2, "Endpoint-Load-Metrics: " + report + "\r\n");
+    });
+    for (const std::string name : {"reported_utilization", "power_of_two"}) {
+        const proxy p({backend.address()}, {"--balance", name});
+        for (const std::string path : {"/told", "/garbage", "/told"}) CHECK(ask(p.port, get(path)).body == "yes");
+        CHECK(p.comes_to("\"success\": 3"));
+        CHECK(p.comes_to(name == "power_of_two" ? "\"load_reports\": 0" : "\"load_reports\": 2"));
+    }
+}
+
+TEST_CASE("a demo backend with a capacity tells how busy it is, once it has counted for a second") {
+    const demo_backend busy("busy", 0, {"--capacity", "1000"}), silent("silent");
+    const proxy p({busy.address()}, {"--balance", "reported_utilization"});
+    std::string head;
+    for (int i = 0; i < 200'000 && head.find("\r\nendpoint-load-metrics: TEXT cpu_utilization=") == head.npos; ++i)
+        head = ask(p.port, get("/")).head;
+    CHECK(head.find(", rps_fractional=") != head.npos);
+    CHECK(p.comes_to("\"load_reports\": 1"));
+    CHECK(ask(silent.port, get("/")).head.find("endpoint-load-metrics") == std::string::npos);
+}
+
 TEST_CASE("a proxy that cannot start its threads says so and ends") {
     examples::child p({"/bin/sh", "-c",
                        "ulimit -v 400000; exec " TINY_PROXY

@@ -25,7 +25,7 @@ package_set() {
         bench) echo libbenchmark-dev libcli11-dev nlohmann-json3-dev ;;
         clang) echo clang-19 libc++-19-dev libc++abi-19-dev ;;
         clang16) echo clang-16 ;;
-        asan | tsan) echo clang-19 lld-19 libc++-19-dev libc++abi-19-dev libclang-rt-19-dev ;;
+        asan | tsan) echo clang-19 lld-19 libc++-19-dev libc++abi-19-dev libclang-rt-19-dev nlohmann-json3-dev ;;
         format) echo clang-format-19 ;;
         tidy) echo clang-tidy-19 ;;
         planted) echo patch ;;

@@ -18,18 +18,21 @@ namespace examples {
 
 inline constexpr std::string_view load_report_field = "endpoint-load-metrics";
 
-/// Reads the field's value: `TEXT name=number, ...` or `JSON {"name": number, ...}`. The utilization that an application
-/// measures itself goes before that of its processors. Nothing: it is neither, or says nothing that can be used.
+/// Reads the field's value: `TEXT name=number, ...`, perhaps with colons, or `JSON {"name": number, ...}`, perhaps in camel
+/// case. The utilization that an application measures itself goes before that of its processors. Nothing: it is neither
+/// (`BIN`, a protocol buffer, is not read), is malformed, a text that names something twice, or says nothing that can be
+/// used.
 inline std::optional<weir::load_report> read_load_report(std::string_view value) {
     std::map<std::string, double, std::less<>> told;
     if (value.starts_with("TEXT ")) {
         for (auto rest = value.substr(5); !rest.empty();) {
             auto one = rest.substr(0, rest.find(','));
             rest.remove_prefix((std::min)(one.size() + 1, rest.size()));
-            one.remove_prefix((std::min)(one.find_first_not_of(' '), one.size()));
-            one = one.substr(0, one.find_last_not_of(' ') + 1);
-            const auto name = one.substr(0, one.find('='));
-            if (name.size() == one.size() || !number(told[std::string(name)])(std::string(one.substr(name.size() + 1))))
+            one.remove_prefix((std::min)(one.find_first_not_of(" \t"), one.size()));
+            one = one.substr(0, one.find_last_not_of(" \t") + 1);
+            const auto name = one.substr(0, one.find_first_of("=:"));
+            const auto [it, is_new] = told.emplace(name, 0);
+            if (name.size() == one.size() || !is_new || !number(it->second)(std::string(one.substr(name.size() + 1))))
                 return {};
         }
     } else if (value.starts_with("JSON ")) {
@@ -38,9 +41,14 @@ inline std::optional<weir::load_report> read_load_report(std::string_view value)
         for (const auto& [name, one] : json.items())
             if (one.is_number()) told[name] = one.get<double>();
     }
-    const double own = told["application_utilization"];
-    const weir::load_report report{
-        .utilization = own > 0 ? own : told["cpu_utilization"], .qps = told["rps_fractional"], .errors = told["eps"]};
+    const auto of = [&](const char* name, const char* in_camel_case) {
+        const auto it = told.find(name);
+        return it != told.end() ? it->second : told[in_camel_case];
+    };
+    const double own = of("application_utilization", "applicationUtilization");
+    const weir::load_report report{.utilization = own > 0 ? own : of("cpu_utilization", "cpuUtilization"),
+                                   .qps = of("rps_fractional", "rpsFractional"),
+                                   .errors = of("eps", "eps")};
     return report.usable() ? std::optional(report) : std::nullopt;
 }
 

@@ -32,7 +32,8 @@ inline setter number(double& to) {
         char* end =
             nullptr;  // std::from_chars, which other standard libraries lack, takes neither blanks nor hexadecimals
         to = std::strtod(value.c_str(), &end);
-        return !value.empty() && *end == '\0' && value.find_first_of(" \t\n\v\f\rxX") == value.npos;
+        return !value.empty() && end == value.c_str() + value.size() &&
+               value.find_first_of(" \t\n\v\f\rxX") == value.npos;
     };
 }
 /// Of what may be without a value: `off`, or what `of` makes of the value.

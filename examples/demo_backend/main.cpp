@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <map>
 #include <random>
 #include <string>
@@ -77,8 +78,10 @@ std::string load_report(server& s) {
                   a_second(s.count.errors - s.load.errors)};
     }
     if (s.load.rps == 0) return {};
-    return "TEXT cpu_utilization=" + std::to_string(s.load.rps / s.set.capacity) +
-           ", rps_fractional=" + std::to_string(s.load.rps) + ", eps=" + std::to_string(s.load.eps);
+    std::array<char, 128> text{};
+    std::snprintf(text.data(), text.size(), "TEXT cpu_utilization=%.6g, rps_fractional=%.6g, eps=%.6g",
+                  s.load.rps / s.set.capacity, s.load.rps, s.load.eps);
+    return text.data();
 }
 
 /// Notes that a request is being executed: in one write, so that what a crash leaves is whole lines.
@@ -231,7 +234,7 @@ int main(int argc, char** argv) {
     app.add_option("--error-rate", s.set.error_rate, "share of requests answered 500")->check(CLI::Range(0.0, 1.0));
     app.add_option("--error-delay", s.set.error_delay, "ms to wait before a 500")->check(CLI::Range(0, 3600000));
     app.add_option("--capacity", s.set.capacity, "requests a second that keep it busy: replies tell how busy it is")
-        ->check(CLI::Range(0.0, 1e9));
+        ->check(CLI::Range(1.0, 1e6));
     app.add_option("--log", s.set.log, "a file that gets the target of each POST, before the answer");
     return app.run(argc, argv, [&] {
         if (!s.set.log.empty()) s.log = ::open(s.set.log.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);

@@ -138,7 +138,7 @@ private:
             const auto bytes = to_backend(request_, ip_, lease->address);
             co_await upstream.write(bytes);
             if (!uploaded_) co_await upload(upstream);
-            co_await reply(upstream);
+            co_await reply(upstream, lease.id());
         } catch (const refusal& why) {
             fault = why;
         }
@@ -146,7 +146,6 @@ private:
         if (fault && upstream.received != 0 && !clients && fault.status != 504)
             fault.status = 502;  // what the gate refuses of a reply is its backend's fault
         if (fault && peek(client_.sock) == 0) fault.status = 499;
-        if (!fault) shared_.reports.take(lease.id(), response_.values(load_report_field));
         auto how = response_.status < 500 ? weir::outcome::success : weir::outcome::failure;
         if (response_.status >= 502 && response_.status <= 504) how = weir::outcome::gateway_failure;
         if (fault) how = fault.status > 500 ? weir::outcome::failure : weir::outcome::cancelled;
@@ -177,7 +176,7 @@ private:
         if (fault && peek(upstream.sock) < 0) throw fault;  // else the backend will say why
     }
 
-    task<> reply(stream& upstream) {
+    task<> reply(stream& upstream, weir::backend_id from) {
         const auto limit = after(shared_.set.response_ms);
         for (response_ = {}; response_.status < 200;) {
             co_await upstream.read_head(response_bytes_, limit);
@@ -186,6 +185,7 @@ private:
             if (interim) co_await client_.write(to_client(request_, response_, true));
         }
         replied_at_ = clock::now();
+        shared_.reports.take(from, response_.values(load_report_field));
         if (!cookie_.empty())
             response_.fields.emplace_back("Set-Cookie", cookie_.append("; HttpOnly; Path=/; SameSite=Lax"));
         const auto style = framing_for(request_, response_);

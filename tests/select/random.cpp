@@ -4,6 +4,9 @@
 #include "statistics.hpp"
 #include "support/alias_cases.hpp"
 
+#include <algorithm>
+#include <bit>
+
 using weir_test::unfair;
 
 static_assert(std::same_as<weir::weighted_random<int>, weir::random<int>>);
@@ -28,12 +31,16 @@ TEST_CASE("its draws imply the probabilities that other implementations' tables 
         drawn d{one.weights};
         const weir::view& v = *d.registry.hub()->seen();
         const weir::random_policy::table table = weir::random_policy{}.build(v, nullptr, {});
-        // All random numbers, as evenly spaced samples: each column and each threshold is off by one of them at most.
-        constexpr std::uint64_t samples = std::uint64_t{1} << 18;
+        // As many even steps in each column, and over all. An index is off by one of them at most in each column where it may
+        // be drawn.
+        const std::uint64_t columns = std::bit_ceil((std::max)(one.weights.size(), std::size_t{2}));
+        const std::uint64_t samples = std::uint64_t{1} << 20, steps = samples / columns;
         std::vector<double> share(one.weights.size());
-        for (std::uint64_t i = 0; i < samples; ++i)
-            share[table.draw(v, (2 * i + 1) << 45)] += 1 / static_cast<double>(samples);
-        const double off = 2 * static_cast<double>(share.size()) / static_cast<double>(samples);
+        for (std::uint64_t i = 0; i < samples; ++i) {
+            const std::uint64_t low = ((2 * (i % steps) + 1) << 31) / steps;
+            share[table.draw(v, (2 * i + 1) << 43 | low)] += 1 / static_cast<double>(samples);
+        }
+        const double off = static_cast<double>(columns) / static_cast<double>(samples);
         for (std::size_t i = 0; i < share.size(); ++i) {
             CHECK(std::abs(share[i] - one.gsl[i]) <= off);
             CHECK(std::abs(share[i] - one.finagle[i]) <= off);

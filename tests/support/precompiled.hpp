@@ -1,7 +1,7 @@
 #pragma once
 
-// What nearly every test includes, parsed once a build. Nothing of weir is in here, so that tests include what they use; the
-// target weir_self_contained compiles each header alone.
+// What nearly every test includes, parsed once a build. That weir's headers need nothing before them is what the target
+// weir_self_contained shows, which compiles each alone.
 
 #include "../catch.hpp"
 

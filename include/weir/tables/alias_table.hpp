@@ -59,7 +59,7 @@ public:
     }
 
     /// How many weights there were.
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return columns_.empty() ? 0 : size_; }
 
     /// The index that 64 uniform random bits stand for. Only for a table that is not empty.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t draw(std::uint64_t random) const noexcept {

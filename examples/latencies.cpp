@@ -56,14 +56,25 @@ int main() {
         weir::load_reports reports{servers};
 
         auto lease = balancer.pick();
+        if (!lease) return 1;
         const reply r = call(*lease);
         lease.complete(weir::outcome::success);
-        reports.report(lease.id(), r.load);  // with each reply that brings one
-        reports.update();                    // from a timer, each second
+        reports.report(lease.id(), r.load);  // with each reply that brings one: {.utilization = 0.7, .qps = 120}
+        reports.update();                    // from a timer, some times a second
         // reports]
         answered += reports.update() ? 0 : 1;  // not twice a second
         for (const auto& m : servers.members()) std::printf("%s has weight %u\n", m.identity.c_str(), m.weight);
     }
-    std::printf("%d of 3\n", answered);
-    return answered == 3 ? 0 : 1;
+    {
+        weir::registry<std::string> servers;
+        servers.add("10.0.0.1:80");
+        // [reports metric
+        const weir::reported_utilization m{{.blackout = 5s, .expiry = 1min}};
+        weir::choices<std::string, weir::reported_utilization> balancer{servers, m};
+        weir::load_reports reports{servers, m, {.set_weights = false}};  // the same m
+        // reports metric]
+        answered += balancer.pick() && reports.update() ? 1 : 0;
+    }
+    std::printf("%d of 4\n", answered);
+    return answered == 4 ? 0 : 1;
 }

@@ -6,6 +6,12 @@
 
 // What every header may assume about the compiler. Private.
 
+#if __cplusplus < 202002L && !defined(_MSC_VER)
+#error "weir needs C++20: compile with -std=c++20"
+#endif
+#if defined(__clang__) && __clang_major__ < 16 && !defined(__apple_build_version__)
+#error "weir needs clang 16 or later"
+#endif
 #if defined(__FAST_MATH__)
 #error "weir: -ffast-math reorders the arithmetic that load estimates and shares rest on; compile without it"
 #endif

@@ -46,8 +46,9 @@ class reported_utilization {
 public:
     static constexpr bool timed = false;
 
+    reported_utilization() : reported_utilization{reported_utilization_options{}} {}
     /// Throws std::invalid_argument for options out of bounds.
-    explicit reported_utilization(const reported_utilization_options& o = {})
+    explicit reported_utilization(const reported_utilization_options& o)
         : penalty_{o.error_penalty}, blackout_{o.blackout}, expiry_{o.expiry} {
         if (!(penalty_ >= 0 && penalty_ <= 1e6))
             detail::reject("reported_utilization: an error penalty of " + std::to_string(penalty_) +

@@ -39,7 +39,8 @@ struct load_reports_options {
 /// Source: gRFC A58 (period, clamping by 0.01 and 10), gRFC A51.
 class load_reports {
 public:
-    /// `m` equal to the metric of a selector: the same reports; of another one they are not seen. Throws std::invalid_argument for options out of bounds.
+    /// `m` equal to the metric of a selector: the same reports; of another one they are not seen. Throws
+    /// std::invalid_argument for options out of bounds.
     template <class Backend>
     explicit load_reports(registry_base<Backend>& r, const reported_utilization& m = reported_utilization{},
                           const load_reports_options& o = {})

@@ -58,7 +58,7 @@ public:
         for (const std::uint32_t i : small) columns_[i] = {~std::uint32_t{0}, i};
     }
 
-    /// How many weights there were.
+    /// How many weights there were; 0 once it was moved from, as for a table without any.
     [[nodiscard]] std::size_t size() const noexcept { return columns_.empty() ? 0 : size_; }
 
     /// The index that 64 uniform random bits stand for. Only for a table that is not empty.

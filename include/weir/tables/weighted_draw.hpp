@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../detail/wide.hpp"
 #include "../snapshot.hpp"
 #include "alias_table.hpp"
 

@@ -40,7 +40,7 @@ inline void end_and_look(record_base& r, lease_word& word, metric_cell* first, o
 WEIR_NEVER_INLINE inline void end_and_tell(record_base& r, lease_word& word, metric_cell* told, outcome how,
                                            std::chrono::nanoseconds started,
                                            std::chrono::nanoseconds latency) noexcept {
-    const metric_cell* const all = lease_block::told_of(word).load(std::memory_order_acquire);
+    const metric_cell* const all = lease_entry::of(word).told.load(std::memory_order_acquire);
     const lease_end end{started, latency, r.clock};
     for (; told != nullptr; told = told->next) told->on_end(how, end.latency, end.now, started);
     if (lease_watch* const watch = all->watch)

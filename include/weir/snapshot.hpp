@@ -20,6 +20,7 @@ namespace detail {
 struct roster {
     std::vector<record_base*> records;       // by slot; null where a slot is free
     std::vector<lease_word*> words;          // of the records
+    lease_row row;                           // in which all these words are; else none
     std::vector<std::uint32_t> generations;  // of the slot's present or next user
     std::vector<std::uint32_t> weights;
     std::vector<std::uint32_t> limits;
@@ -46,6 +47,12 @@ struct roster {
     void put(std::uint32_t slot, record_base* record) noexcept {
         records[slot] = record;
         words[slot] = record != nullptr ? &record->leases() : nullptr;
+    }
+    /// Sets `row` to this one, if all words are in it.
+    void find_in(const lease_row& one) noexcept {
+        std::uint32_t slot = 0;
+        while (one && slot < words.size() && (words[slot] == nullptr || words[slot] == &one[slot])) ++slot;
+        row = slot == words.size() ? one : lease_row{};
     }
 
     /// Tells the same of the same members as the one that it was copied from. Slots that came since are free again.
@@ -119,7 +126,14 @@ public:
 
     /// Leases of this backend that have not ended, by any selector: as of now, not of the publication.
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint32_t in_flight(std::uint32_t index) const noexcept {
-        return words_[index]->in_flight();
+        return row_ ? row_[index].in_flight() : words_[index]->in_flight();
+    }
+    /// Of two at once.
+    [[nodiscard]] WEIR_ALWAYS_INLINE std::pair<std::uint32_t, std::uint32_t> in_flight(std::uint32_t a,
+                                                                                       std::uint32_t b) const noexcept {
+        if (row_) [[likely]]
+            return {row_[a].in_flight(), row_[b].in_flight()};
+        return {words_[a]->in_flight(), words_[b]->in_flight()};
     }
 
     /// Numbers the publications of a registry, from 1 on.
@@ -143,9 +157,9 @@ public:
     view(std::shared_ptr<const detail::roster> roster, std::vector<weir::conditions> conditions, std::uint64_t version,
          const panic_options& panic = {}, bool part = false)
         : roster_{std::move(roster)}, records_{roster_->records.data()}, words_{roster_->words.data()},
-          weights_{roster_->weights.data()}, conditions_{std::move(conditions)}, panic_{panic}, version_{version},
-          slots_{static_cast<std::uint32_t>(roster_->records.size())}, limited_{roster_->limited != 0}, part_{part},
-          bits_((roster_->records.size() + 63) / 64) {
+          row_{roster_->row}, weights_{roster_->weights.data()}, conditions_{std::move(conditions)}, panic_{panic},
+          version_{version}, slots_{static_cast<std::uint32_t>(roster_->records.size())},
+          limited_{roster_->limited != 0}, part_{part}, bits_((roster_->records.size() + 63) / 64) {
         in_panic_ = panic_.threshold_percent > 0 && too_few();
         if (in_panic_ && panic_.fail_closed) return;
         const weir::conditions ignored = in_panic_ ? detail::of_health : weir::conditions{};
@@ -178,6 +192,7 @@ private:
     std::shared_ptr<const detail::roster> roster_;
     detail::record_base* const* records_;  // of the roster: one load less in a pick
     detail::lease_word* const* words_;     // likewise
+    detail::lease_row row_;                // likewise
     const std::uint32_t* weights_;
     std::vector<weir::conditions> conditions_;
     panic_options panic_;

@@ -90,7 +90,7 @@ private:
 /// only leases end that were in flight when it happened, at most `most_in_flight` with the one that made it.
 ///
 /// A word beside it has the flips, and whether somebody wants to be told of the leases: as long as nobody wants that, and
-/// none fails, these 16 bytes are all that the leases of a backend write, or read after that.
+/// none fails, these 16 bytes are all that the leases of a backend write.
 class lease_word {
 public:
     static constexpr std::uint32_t most_in_flight = 1u << 20;

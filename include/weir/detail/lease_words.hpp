@@ -2,84 +2,88 @@
 
 #include "lease_word.hpp"
 
-#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-// Where the lease words of a registry lie. A line for each would keep threads apart that lease different backends, but of a
-// thousand backends the first cache would hold half, and of ten thousand the second. So a block has 64 lines of four words
-// each, and a slot gets one of the line of its own number, modulo 64, as long as there is one: while none have gone, up to
-// 64 backends have a line for themselves, and in larger pools those that share one are a multiple of 64 apart, so that a
-// rotation does not meet a line twice in 64 picks.
+// Where the lease words of a registry lie. What a lease reads and writes of its backend is one entry of 32 bytes, so that it
+// meets one cache line of it. Most registries have them in a row, by slot: whoever knows the slot knows the address, and need
+// not look it up in an array that the first cache does not hold. In a row for few backends each has a line, or threads that
+// lease different ones would wait for each other; in a row for many two share one, as of a thousand lines the first cache
+// would hold half, and of ten thousand the second.
+//
+// A word that leases count on does not move. So backends that come when the row is full, or when the word of their slot is
+// still in use, have theirs elsewhere, in blocks of 64 lines: a slot gets one of the line of its own number, modulo 64, as
+// long as there is one. Where an update leaves new members alone, they get a new row.
 namespace weir::inline WEIR_ABI::detail {
 
 struct metric_cell;
 struct record_base;
 
-/// 256 words, and beside each whose it is and who is told of its leases. A word taken from it must not outlive it.
+/// What the leases of one backend read and write. `told` and `owner` are what only the pick reads, or a lease with a metric,
+/// or one that fails: all of them have just had this line.
+struct alignas(32) lease_entry {
+    lease_word word;
+    std::atomic<metric_cell*> told{nullptr};  ///< the first of those that want to be told of the leases
+    record_base* owner = nullptr;
+
+    /// The entry of a word that was taken from a block.
+    [[nodiscard]] WEIR_ALWAYS_INLINE static lease_entry& of(lease_word& word) noexcept {
+        return *reinterpret_cast<lease_entry*>(&word);  // its first member
+    }
+};
+static_assert(std::is_standard_layout_v<lease_entry> && offsetof(lease_entry, word) == 0);
+
+/// A number of entries. A word taken from it must not outlive it.
 class lease_block {
 public:
-    static constexpr std::size_t lines = 64, rows = cache_line / sizeof(lease_word);
+    static constexpr std::size_t in_line = cache_line / sizeof(lease_entry);
 
-    lease_block() {
-        for (auto& row : free_) row.store(~std::uint64_t{0}, std::memory_order_relaxed);
+    /// `size` is a multiple of 64. Memory of entries that nobody has taken is not touched.
+    explicit lease_block(std::size_t size) : free_(size / 64), lines_{std::allocator<line>{}.allocate(size / in_line)} {
+        for (auto& some : free_) some.store(~std::uint64_t{0}, std::memory_order_relaxed);
     }
     lease_block(const lease_block&) = delete;
     lease_block& operator=(const lease_block&) = delete;
+    ~lease_block() { std::allocator<line>{}.deallocate(lines_, size() / in_line); }
 
-    /// A new word for the leases of `owner`, on one of `these` lines (a bit each); null if all are taken. One thread at a time.
-    [[nodiscard]] lease_word* take(record_base* owner, std::uint64_t these = ~std::uint64_t{0}) noexcept {
-        for (std::size_t row = 0; row < rows; ++row) {
-            const std::uint64_t free = free_[row].load(std::memory_order_acquire) & these;
-            if (free == 0) continue;
-            const auto line = static_cast<std::size_t>(std::countr_zero(free));
-            free_[row].fetch_and(~(std::uint64_t{1} << line), std::memory_order_acquire);
-            const std::size_t at = line * rows + row;
-            std::construct_at(&memory_->others[at])->owner = owner;
-            return std::construct_at(&memory_->words[at]);
-        }
+    [[nodiscard]] std::size_t size() const noexcept { return free_.size() * 64; }
+    [[nodiscard]] lease_entry* entries() const noexcept { return lines_->entries; }
+
+    /// A new word for the leases of `owner`, in this entry; null if it is taken. One thread at a time.
+    [[nodiscard]] lease_word* take(record_base* owner, std::size_t at) noexcept {
+        const std::uint64_t bit = std::uint64_t{1} << (at % 64);
+        if ((free_[at / 64].load(std::memory_order_acquire) & bit) == 0) return nullptr;
+        free_[at / 64].fetch_and(~bit, std::memory_order_acquire);
+        lease_entry* const fresh = std::construct_at(entries() + at);
+        fresh->owner = owner;
+        return &fresh->word;
+    }
+    /// In whichever entry is free.
+    [[nodiscard]] lease_word* take(record_base* owner) noexcept {
+        for (std::size_t i = 0; i < free_.size(); ++i)
+            if (const auto free = free_[i].load(std::memory_order_acquire); free != 0)
+                return take(owner, i * 64 + static_cast<std::size_t>(std::countr_zero(free)));
         return nullptr;
     }
     /// From any thread, also during a `take`.
     void give_back(lease_word* word) noexcept {
-        const auto at = static_cast<std::size_t>(word - memory_->words.data());
-        free_[at % rows].fetch_or(std::uint64_t{1} << (at / rows), std::memory_order_release);
+        const auto at = static_cast<std::size_t>(&lease_entry::of(*word) - entries());
+        free_[at / 64].fetch_or(std::uint64_t{1} << (at % 64), std::memory_order_release);
     }
-
-    /// The first of those that want to be told of the leases that this word of a block counts.
-    [[nodiscard]] static std::atomic<metric_cell*>& told_of(lease_word& word) noexcept { return beside(word).told; }
-    /// Whose leases it counts.
-    [[nodiscard]] static record_base& owner_of(lease_word& word) noexcept { return *beside(word).owner; }
 
 private:
-    static constexpr std::size_t size = lines * rows;
-
-    /// What only a lease with a metric asks, or one that fails. Not on a line of the record, which would be fetched behind a
-    /// locked addition, where nothing overlaps; and at the same distance from each word.
-    struct alignas(sizeof(lease_word)) other {
-        std::atomic<metric_cell*> told{nullptr};
-        record_base* owner = nullptr;
+    struct alignas(cache_line) line {
+        lease_entry entries[in_line];
     };
-    // A line more than 4,096 bytes apart: a load at just that distance from a store before it would be taken for one of the
-    // same place.
-    struct alignas(cache_line) memory {
-        std::array<lease_word, size> words{};
-        std::array<std::byte, cache_line> apart{};
-        std::array<other, size> others{};
-    };
-    static_assert(rows * sizeof(lease_word) == cache_line && sizeof(other) == sizeof(lease_word));
 
-    static other& beside(lease_word& word) noexcept {
-        return *reinterpret_cast<other*>(reinterpret_cast<std::byte*>(&word) + offsetof(memory, others));
-    }
-
-    std::array<std::atomic<std::uint64_t>, rows> free_{};  // a bit a line
-    const std::unique_ptr<memory> memory_ = std::make_unique<memory>();
+    std::vector<std::atomic<std::uint64_t>> free_;  // a bit an entry
+    line* const lines_;
 };
 
 /// A word of a block, which it keeps.
@@ -105,22 +109,75 @@ private:
     std::shared_ptr<lease_block> block_;
 };
 
-/// The blocks of one registry. They stay, for those to come, as long as it does or a word of theirs is in use.
+/// The word of a slot is at `first` + slot x 2^`shift` bytes.
+struct lease_row {
+    std::byte* first = nullptr;  ///< null: there is none
+    std::uint32_t shift = 0;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return first != nullptr; }
+    [[nodiscard]] WEIR_ALWAYS_INLINE lease_word& operator[](std::uint32_t slot) const noexcept {
+        return reinterpret_cast<lease_entry*>(first + (std::size_t{slot} << shift))->word;
+    }
+};
+
+/// The blocks of one registry. They stay, for those to come, as long as it does or a word of theirs is in use. All members
+/// are called under the writer's lock.
 class lease_words {
 public:
-    /// Under the writer's lock. O(1) on average while backends only come; O(blocks) at worst.
+    static constexpr std::size_t lines = 64;  ///< of a block; the first row is for twice as many slots
+    static constexpr std::size_t few = 256;   ///< backends that come at once have a line each
+
+    /// O(1) on average while backends only come; O(blocks) at worst.
     [[nodiscard]] leased_word take(record_base* owner, std::uint32_t slot) {
-        const std::uint64_t its_line = std::uint64_t{1} << (slot % lease_block::lines);
-        for (const std::uint64_t lines : {its_line, ~std::uint64_t{0}})
-            for (std::size_t tries = 0; tries < blocks_.size(); ++tries, last_ = (last_ + 1) % blocks_.size())
-                if (lease_word* const word = blocks_[last_]->take(owner, lines)) return {word, blocks_[last_]};
-        blocks_.push_back(std::make_shared<lease_block>());
-        last_ = blocks_.size() - 1;
-        return {blocks_[last_]->take(owner, its_line), blocks_[last_]};
+        if (row_.block == nullptr) begin_row(lines);
+        if (const std::size_t at = std::size_t{slot} * row_.apart; at < row_.block->size())
+            if (lease_word* const word = row_.block->take(owner, at)) return {word, row_.block};
+        if (lease_word* const word = find([&](lease_block& b) { return take_of_line(b, owner, slot); }))
+            return {word, others_[last_]};
+        if (lease_word* const word = find([&](lease_block& b) { return b.take(owner); })) return {word, others_[last_]};
+        others_.push_back(std::make_shared<lease_block>(lines * lease_block::in_line));
+        last_ = others_.size() - 1;
+        return {take_of_line(*others_[last_], owner, slot), others_[last_]};
+    }
+
+    /// The block of a row, and how many entries one slot is from the next.
+    struct row_block {
+        std::shared_ptr<lease_block> block;
+        std::size_t apart = 1;
+    };
+    /// A new row for so many slots, with room for as many more. Who has a word keeps it. Returns the row before, which
+    /// `resume` goes back to.
+    row_block begin_row(std::size_t slots) {
+        const std::size_t apart = slots <= few ? lease_block::in_line : 1;
+        auto block = std::make_shared<lease_block>((2 * slots * apart + 63) / 64 * 64);
+        others_.clear();
+        last_ = 0;
+        return std::exchange(row_, {std::move(block), apart});
+    }
+    void resume(row_block before) noexcept { row_ = std::move(before); }
+    [[nodiscard]] lease_row row() const noexcept {
+        if (row_.block == nullptr) return {};
+        return {reinterpret_cast<std::byte*>(row_.block->entries()),
+                static_cast<std::uint32_t>(std::countr_zero(row_.apart * sizeof(lease_entry)))};
     }
 
 private:
-    std::vector<std::shared_ptr<lease_block>> blocks_;
+    [[nodiscard]] static lease_word* take_of_line(lease_block& b, record_base* owner, std::uint32_t slot) noexcept {
+        const std::size_t first = slot % lines * lease_block::in_line;
+        lease_word* word = nullptr;
+        for (std::size_t i = 0; i < lease_block::in_line && word == nullptr; ++i) word = b.take(owner, first + i);
+        return word;
+    }
+    /// Asks each of the others, from the last that had a word on.
+    template <class Take>
+    [[nodiscard]] lease_word* find(Take take) noexcept {
+        for (std::size_t tries = 0; tries < others_.size(); ++tries, last_ = (last_ + 1) % others_.size())
+            if (lease_word* const word = take(*others_[last_])) return word;
+        return nullptr;
+    }
+
+    row_block row_;
+    std::vector<std::shared_ptr<lease_block>> others_;
     std::size_t last_ = 0;
 };
 

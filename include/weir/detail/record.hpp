@@ -32,15 +32,18 @@ class lease_watch;
 struct record_base;
 
 /// What a metric keeps for one backend: a link of the record's list, fed by every lease.
-struct metric_cell {
-    metric_cell* next = nullptr;
+struct alignas(cache_line) metric_cell {
     const void* pool = nullptr;  ///< which metric of which registry
     bool looks = false;          ///< wants `on_ended`
     /// The record has no other cell, and this one neither looks nor watches: then `start_alone` and `end_alone` do all that
     /// a lease needs in one call each. As long as it is the first one; who comes before it is not alone.
     bool alone = true;
+    bool timed = false;  ///< this cell or one after it wants to know when a lease started
+    /// For a metric's state, if it fits: on the line that a lease of an `alone` cell reads anyway.
+    alignas(std::uint64_t) std::byte room[cache_line - 3 * sizeof(std::uint64_t)];
+
+    metric_cell* next = nullptr;
     // Of this cell and of all after it, so that a lease asks the first one alone; see record_base::attach.
-    bool timed = false;              ///< one wants to know when a lease started
     metric_cell* looking = nullptr;  ///< the first that looks
     lease_watch* watch = nullptr;  ///< is told when the lease word has changed; one cell of a record at most brings it
     /// Each lease that starts ends once, with the same `started`: a time only if some metric of the list is timed.
@@ -89,8 +92,16 @@ struct alignas(cache_line) record_base : retired {
     /// Once it has a `place`.
     [[nodiscard]] lease_word& leases() noexcept { return *place.get(); }
     [[nodiscard]] const lease_word& leases() const noexcept { return *place.get(); }
-    [[nodiscard]] std::atomic<metric_cell*>& metrics() noexcept { return lease_block::told_of(leases()); }
+    [[nodiscard]] std::atomic<metric_cell*>& metrics() noexcept { return lease_entry::of(leases()).told; }
     [[nodiscard]] outcome_counts outcomes() const noexcept { return rare.with(leases().counts()); }
+
+    /// Goes on with another word. Before it is published: nobody has a lease of it yet, but cells may be attached.
+    void move_to(leased_word fresh) noexcept {
+        lease_word& other = *fresh.get();
+        lease_entry::of(other).told.store(metrics().load(std::memory_order_relaxed), std::memory_order_relaxed);
+        other.tell(leases().tells());
+        place = std::move(fresh);
+    }
 
     /// Puts a cell before the others, for leases from now on. Under the writer's lock.
     void attach(std::unique_ptr<metric_cell> cell) noexcept {
@@ -126,7 +137,7 @@ struct alignas(cache_line) record_base : retired {
 /// Ends a lease that a record's word has counted. True: the caller destroys the record.
 [[nodiscard]] WEIR_ALWAYS_INLINE bool end_lease(lease_word& word, outcome how) noexcept {
     if (rare_outcomes::has(how)) [[unlikely]]
-        lease_block::owner_of(word).rare.count(how);
+        lease_entry::of(word).owner->rare.count(how);
     return word.end(how);
 }
 

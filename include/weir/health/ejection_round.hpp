@@ -106,7 +106,7 @@ public:
     }
 
     failure_runs::state& state_of(record_base& r) const noexcept {
-        return static_cast<metric_pool_of<failure_runs>::cell*>(r.find_metric(pool_))->state;
+        return static_cast<metric_pool_of<failure_runs>::cell*>(r.find_metric(pool_))->state();
     }
 
 private:

@@ -29,9 +29,9 @@ public:
         return metric_.score(load_reading{v.in_flight(index), now});
     }
     /// For members of one weight: the same, as no metric without state sees weights.
-    [[nodiscard]] WEIR_ALWAYS_INLINE auto score_of_equals(const view& v, const table& t, std::uint32_t index,
+    [[nodiscard]] WEIR_ALWAYS_INLINE auto score_of_equals(const table&, std::uint32_t, std::uint32_t in_flight,
                                                           std::chrono::nanoseconds now) const noexcept {
-        return score(v, t, index, now);
+        return metric_.score(load_reading{in_flight, now});
     }
 
 private:
@@ -56,7 +56,7 @@ public:
         table t{std::vector<const typename M::state*>(v.slots())};
         for (std::uint32_t i = 0; i < v.slots(); ++i)
             if (v.is_member(i))
-                t.states[i] = &static_cast<typename pool_type::cell*>(v.record(i).find_metric(pool_.get()))->state;
+                t.states[i] = &static_cast<typename pool_type::cell*>(v.record(i).find_metric(pool_.get()))->state();
         if (!v.eligible().empty())
             t.mean_weight = static_cast<double>(v.total_weight()) / static_cast<double>(v.eligible().size());
         return t;
@@ -72,10 +72,10 @@ public:
     }
 
     /// Where all that may be chosen have one weight: the score as if it were 1.
-    [[nodiscard]] WEIR_ALWAYS_INLINE auto score_of_equals(const view& v, const table& t, std::uint32_t index,
+    [[nodiscard]] WEIR_ALWAYS_INLINE auto score_of_equals(const table& t, std::uint32_t index, std::uint32_t in_flight,
                                                           std::chrono::nanoseconds now) const noexcept {
         return pool_->metric.score(std::as_const(pool_->shared), *t.states[index],
-                                   load_reading{.in_flight = v.in_flight(index), .now = now});
+                                   load_reading{.in_flight = in_flight, .now = now});
     }
 
     /// What the metric shares among all backends.

@@ -4,7 +4,10 @@
 #include "metric.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,9 +32,19 @@ struct metric_pool_of final : metric_pool {
     metric_pool_of(const M& m, clock_function c) : metric_pool{&tag, c}, metric{m} {}
 
     struct cell final : metric_cell {
-        explicit cell(std::shared_ptr<metric_pool_of> owner_) : owner{std::move(owner_)} {
-            pool = owner.get();
+        explicit cell(std::shared_ptr<metric_pool_of> owner) : owner_{std::move(owner)} {
+            pool = owner_.get();
             timed = M::timed;
+            if constexpr (fits) std::construct_at(reinterpret_cast<typename M::state*>(room));
+        }
+        ~cell() override {
+            if constexpr (fits) std::destroy_at(&state());
+        }
+        [[nodiscard]] WEIR_ALWAYS_INLINE typename M::state& state() noexcept {
+            if constexpr (fits)
+                return *std::launder(reinterpret_cast<typename M::state*>(room));
+            else
+                return elsewhere_.state;
         }
         void on_start(std::chrono::nanoseconds started) noexcept override { tell_start(started); }
         void on_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
@@ -45,26 +58,37 @@ struct metric_pool_of final : metric_pool {
         }
         void end_alone(lease_word& word, outcome how, std::chrono::nanoseconds started,
                        std::chrono::nanoseconds latency) noexcept override {
-            const lease_end end{started, latency, owner->clock};
+            const lease_end end{started, latency, of_pool().clock};
             tell_end(how, end.latency, end.now, started);
             if (end_lease(word, how)) [[unlikely]]
-                lease_block::owner_of(word).dispose();
+                lease_entry::of(word).owner->dispose();
         }
         void on_eligible(bool eligible) noexcept override {
             if (eligible)
-                owner->metric.join(owner->shared, state);
+                of_pool().metric.join(of_pool().shared, state());
             else
-                owner->metric.leave(owner->shared, state);
+                of_pool().metric.leave(of_pool().shared, state());
         }
 
     private:
+        static constexpr bool fits = sizeof(typename M::state) <= sizeof(room) &&
+                                     alignof(typename M::state) <= alignof(std::uint64_t);
+        struct nothing {};
+        struct own_lines {
+            alignas(cache_line) typename M::state state{};
+        };
+
+        /// The same as `owner_`, from the line that is read anyway.
+        [[nodiscard]] WEIR_ALWAYS_INLINE metric_pool_of& of_pool() const noexcept {
+            return *static_cast<metric_pool_of*>(const_cast<void*>(pool));
+        }
         WEIR_ALWAYS_INLINE void tell_start([[maybe_unused]] std::chrono::nanoseconds started) noexcept {
-            const M& m = owner->metric;
-            if constexpr (requires { m.on_start(owner->shared, state, started); }) {
+            const M& m = of_pool().metric;
+            if constexpr (requires { m.on_start(of_pool().shared, state(), started); }) {
                 static_assert(M::timed, "weir: on_start with a time is for metrics that are `timed`");
-                m.on_start(owner->shared, state, started);
-            } else if constexpr (requires { m.on_start(owner->shared, state); }) {
-                m.on_start(owner->shared, state);
+                m.on_start(of_pool().shared, state(), started);
+            } else if constexpr (requires { m.on_start(of_pool().shared, state()); }) {
+                m.on_start(of_pool().shared, state());
             } else {
                 static_assert(
                     !requires { &M::on_start; },
@@ -74,14 +98,13 @@ struct metric_pool_of final : metric_pool {
         WEIR_ALWAYS_INLINE void tell_end(outcome how, std::chrono::nanoseconds latency, std::chrono::nanoseconds now,
                                          [[maybe_unused]] std::chrono::nanoseconds started) noexcept {
             if constexpr (ends_with_start<M>)
-                owner->metric.on_end(owner->shared, state, how, latency, now, started);
+                of_pool().metric.on_end(of_pool().shared, state(), how, latency, now, started);
             else
-                owner->metric.on_end(owner->shared, state, how, latency, now);
+                of_pool().metric.on_end(of_pool().shared, state(), how, latency, now);
         }
 
-    public:
-        std::shared_ptr<metric_pool_of> owner;
-        alignas(cache_line) typename M::state state{};
+        const std::shared_ptr<metric_pool_of> owner_;
+        [[no_unique_address]] std::conditional_t<fits, nothing, own_lines> elsewhere_{};
     };
 
     std::unique_ptr<metric_cell> make_cell(const std::shared_ptr<metric_pool>& self) const override {

@@ -13,7 +13,7 @@ struct published_base : retired {
     /// A registry that is gone: nobody.
     constexpr published_base() noexcept = default;
     published_base(std::shared_ptr<const view> v, bool eligible_only, bool seeded)
-        : records{v->roster()->records.data()}, words{v->roster()->words.data()},
+        : records{v->roster()->records.data()}, words{v->roster()->words.data()}, row{v->roster()->row},
           generations{v->roster()->generations.data()}, slots{v->slots()},
           open{!v->eligible().empty() && (eligible_only || v->all_eligible()) && !v->limited() && !v->in_panic()},
           plain{open && !seeded}, members{std::move(v)} {
@@ -25,6 +25,7 @@ struct published_base : retired {
 
     record_base* const* const records = nullptr;
     lease_word* const* const words = nullptr;
+    const lease_row row;  // see roster
     const std::uint32_t* const generations = nullptr;
     const std::uint32_t slots = 0;
     const bool open = false;   // whatever the policy chooses by itself may be taken, unless it is excluded

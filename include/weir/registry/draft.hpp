@@ -30,6 +30,7 @@ public:
         for (auto& r : added_)
             if (r != nullptr && !r->identity.empty()) membership_.by_identity.erase(r->identity);
         for (auto& node : unnamed_) membership_.by_identity.insert(std::move(node));
+        if (row_before_) membership_.words.resume(*std::move(row_before_));
         // They came from there, and lie there again in their order.
         membership_.free_slots.insert(membership_.free_slots.end(), taken_.rbegin(), taken_.rend());
     }
@@ -169,6 +170,7 @@ public:
     std::shared_ptr<const view> make_view(trash& old) {
         std::shared_ptr<const roster> next = current_.roster();
         if (edited_ != nullptr) {
+            membership_.lay_in_a_row(*edited_, current_, row_before_);
             edited_->version = ++membership_.rosters;
             if (mapping_changed_) edited_->mapping_version = ++membership_.mappings;
             next = edited_;
@@ -236,6 +238,7 @@ private:
     panic_options panic_;
     std::vector<std::unique_ptr<record_base>> added_, parked_;
     std::vector<record_base*> removed_;
+    std::optional<lease_words::row_block> row_before_;
     std::vector<std::uint32_t> taken_;
     std::vector<decltype(membership::by_identity)::node_type> unnamed_;
     std::vector<change_event> events_;

@@ -87,7 +87,7 @@ private:
         void close(detail::trash&) noexcept override {}
 
         [[nodiscard]] reported_utilization::state& state_of(detail::record_base& r) const noexcept {
-            return static_cast<metric_pool::cell*>(r.find_metric(pool.get()))->state;
+            return static_cast<metric_pool::cell*>(r.find_metric(pool.get()))->state();
         }
 
         /// By slot; of those without a weight nothing counts.

@@ -1,10 +1,11 @@
 #pragma once
 
-#include "../detail/lease_words.hpp"
 #include "../hash.hpp"
+#include "../snapshot.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,6 +26,22 @@ struct membership {
     std::uint64_t rosters = 0;      // numbers them
     std::uint64_t mappings = 0;     // and those among them that differ in identities or weights
     std::uint32_t generations = 0;  // one for each backend; of refused updates too: their ids name nobody, ever
+
+    /// Finds out whether the words of all members of `next` are in a row. If not, and nobody can have a lease yet, as no
+    /// member is one of `current`, they are laid in a new one; then `before` is the one to resume if it is all undone.
+    void lay_in_a_row(roster& next, const view& current, std::optional<lease_words::row_block>& before) {
+        next.find_in(words.row());
+        if (next.row) return;
+        for (std::uint32_t slot = 0; slot < current.slots(); ++slot)
+            if (current.is_member(slot) && next.records[slot] == &current.record(slot)) return;
+        before = words.begin_row(next.records.size());
+        for (std::uint32_t slot = 0; slot < next.records.size(); ++slot)
+            if (record_base* const r = next.records[slot]) {
+                r->move_to(words.take(r, slot));
+                next.put(slot, r);
+            }
+        next.find_in(words.row());
+    }
 };
 
 }  // namespace weir::inline WEIR_ABI::detail

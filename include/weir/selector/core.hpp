@@ -107,8 +107,8 @@ private:
     /// Reserves what was chosen, or chooses again.
     WEIR_ALWAYS_INLINE void take(const published_base& p, const choice& c, std::uint32_t bound, std::uint32_t stripe,
                                  picked& result, const pick_options& options, std::chrono::nanoseconds now) noexcept {
-        record_base* const r = p.records[c.index];
-        lease_word* const word = p.words[c.index];
+        lease_word* const word = p.row ? &p.row[c.index] : p.words[c.index];
+        record_base* const r = lease_entry::of(*word).owner;
         result.id = {c.index, p.generations[c.index]};
         result.reason = c.reason;
         counters_.count(stripe, c.reason);  // before the locked addition, behind which it would wait
@@ -123,7 +123,7 @@ private:
         result.record = r;
         result.word = word;
         if (word->tells() != lease_word::told::nobody) [[unlikely]] {
-            metric_cell* const metrics = lease_block::told_of(*word).load(std::memory_order_acquire);
+            metric_cell* const metrics = lease_entry::of(*word).told.load(std::memory_order_acquire);
             result.metrics = metrics;
             result.started = metrics->alone ? metrics->start_alone(now, clock_) : start_all(metrics, now);
         }

@@ -22,16 +22,15 @@ namespace weir::inline WEIR_ABI {
 /// ratio walk through intervals of the weights' lengths, after an opening that evens out what is owed.
 /// Complexity: O(1) a turn (long cycles: one search within a bucket). Making one: O(n) where weights are equal or no turn
 /// changes; else O(cycle (log n + different weights)); for long cycles O(n log n), and as many turns as the last one has
-/// made, up to 65,536. Memory: 4 bytes an entry of the cycle, 8 where weights differ; at least 2 KiB. Thread safety: const
-/// members, any thread.
+/// made, up to 65,536. Memory: 4 bytes an entry of the cycle, 8 where weights differ; at least 2 KiB. Any thread.
 class alignas(detail::cache_line) rotation {
     struct cycle {
-        std::vector<std::uint32_t> entries;  // slots: the lead-in, then the cycle, repeated while it is short
-        std::uint64_t lead_in = 0;
-        std::uint64_t length = 0;          // of the cycle; 0: too long to be written out, intervals follow the lead-in
-        smooth_sequence sequence;          // where weights differ, by rank among the eligible
-        weighted_intervals intervals;      // by rank
-        std::vector<std::uint32_t> ranks;  // the slots behind the intervals
+        std::vector<std::uint32_t> entries;     // slots: the lead-in, then the cycle, repeated while it is short
+        std::uint64_t lead_in = 0, length = 0;  // length 0: too long to be written out, intervals follow the lead-in
+        bool by_slot = false;                   // each entry is its own number
+        smooth_sequence sequence;               // where weights differ, by rank among the eligible
+        weighted_intervals intervals;           // by rank
+        std::vector<std::uint32_t> ranks;       // the slots behind the intervals
     };
 
 public:
@@ -101,7 +100,7 @@ public:
         const std::uint64_t place = turn - base;
         if (place >= size_) [[unlikely]]
             return beyond(turn);
-        return first_[place];
+        return first_ != nullptr ? first_[place] : static_cast<std::uint32_t>(place);
     }
     [[nodiscard]] std::uint32_t at(std::uint64_t turn) const noexcept { return at(turn, base()); }
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint64_t base() const noexcept {
@@ -126,7 +125,7 @@ private:
 
     void take(std::shared_ptr<const cycle> c) noexcept {
         cycle_ = std::move(c);
-        first_ = cycle_->entries.data();
+        first_ = cycle_->by_slot ? nullptr : cycle_->entries.data();
         size_ = cycle_->entries.size();
     }
 
@@ -147,6 +146,7 @@ private:
         const auto eligible = v.eligible();
         if (owed == nullptr && v.equal_weights()) {
             c.entries.assign(eligible.begin(), eligible.end());
+            c.by_slot = v.all_eligible() && eligible.size() >= shortest;
         } else {
             std::vector<std::uint32_t> weights;
             std::vector<double> credits;
@@ -198,7 +198,7 @@ private:
         if (cycle_->sequence.entries().empty()) {  // of equals: the next one is owed most, the last one least
             const auto n = static_cast<double>(cycle_->length);
             for (std::size_t r = 0; r < cycle_->length; ++r)
-                result[first_[(place + r) % cycle_->length]] = (n - 1 - 2 * static_cast<double>(r)) / (2 * n);
+                result[cycle_->entries[(place + r) % cycle_->length]] = (n - 1 - 2 * static_cast<double>(r)) / (2 * n);
             return result;
         }
         const std::size_t once = cycle_->sequence.entries().size();
@@ -219,7 +219,7 @@ private:
     /// A turn that is not among the entries. Asks for nothing but the turn: a pick keeps nothing else at hand for it.
     WEIR_NEVER_INLINE std::uint32_t beyond(std::uint64_t turn) const noexcept {
         if (cycle_ == nullptr) return nobody;
-        if (cycle_->length > 0) return first_[wrap(turn)];
+        if (cycle_->length > 0) return cycle_->entries[wrap(turn)];
         return cycle_->ranks[cycle_->intervals.find(turn * golden + phase_)];
     }
 
@@ -239,7 +239,8 @@ private:
     }
 
     mutable std::atomic<std::uint64_t> base_{0};  // the turn of the first entry
-    const std::uint32_t* first_ = nullptr;        // of the entries, and how many: what a pick reads, side by side
+    const std::uint32_t* first_ =
+        nullptr;  // of the entries, beside what else a pick reads; null: each is its own number
     std::uint64_t size_ = 0;
     std::shared_ptr<const cycle> cycle_;  // none: nobody is eligible
     std::vector<double> owed_;            // by slot, at the first entry; empty: nobody is owed anything

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::inline WEIR_ABI {
@@ -51,7 +53,7 @@ struct roster {
     /// Sets `row` to this one, if all words are in it.
     void find_in(const lease_row& one) noexcept {
         std::uint32_t slot = 0;
-        while (one && slot < words.size() && (words[slot] == nullptr || words[slot] == &one[slot])) ++slot;
+        while (one && slot < words.size() && (words[slot] == nullptr || one.holds(slot, words[slot]))) ++slot;
         row = slot == words.size() ? one : lease_row{};
     }
 

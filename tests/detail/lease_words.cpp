@@ -52,7 +52,7 @@ TEST_CASE("an entry lies on one line, which no other entry of a row for few has,
     static_assert(sizeof(lease_entry) == 32 && lease_block::in_line == 2);
     for (const std::size_t slots : {std::size_t{0}, lease_words::lines / 2, lease_words::few}) {
         lease_words words;
-        if (slots > 0) words.begin_row(slots);
+        if (slots > 0) (void)words.begin_row(slots);
         const std::size_t room = 2 * (slots > 0 ? slots : lease_words::lines);
         const auto taken = take_all(words, room);
         CHECK(outside(words.row(), taken) == 0);
@@ -60,7 +60,7 @@ TEST_CASE("an entry lies on one line, which no other entry of a row for few has,
         CHECK(reinterpret_cast<std::uintptr_t>(taken[0].get()) % weir::detail::cache_line == 0);
     }
     lease_words words;
-    words.begin_row(lease_words::few + 1);
+    (void)words.begin_row(lease_words::few + 1);
     const auto taken = take_all(words, 2 * (lease_words::few + 1));
     CHECK(outside(words.row(), taken) == 0);
     CHECK(lines_of(taken) == lease_words::few + 1);
@@ -95,7 +95,7 @@ TEST_CASE(
     CHECK(&words.row()[7] == again.get());
 
     // A new row leaves those of the old one where they are.
-    words.begin_row(1'000);
+    (void)words.begin_row(1'000);
     const leased_word other = words.take(nullptr, 7);
     CHECK(&words.row()[7] == other.get());
     CHECK(again.get() != other.get());
@@ -136,7 +136,7 @@ TEST_CASE("a record that nobody has leased yet moves to another word with all wh
     record.attach(std::make_unique<cell>());
     const lease_word* const was = &record.leases();
     const auto* const told = record.metrics().load();
-    words.begin_row(1'000);
+    (void)words.begin_row(1'000);
     record.move_to(words.take(&record, 3));
     CHECK(&record.leases() != was);
     CHECK(&record.leases() == &words.row()[3]);

@@ -8,6 +8,7 @@
 #include <weir/select/round_robin.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace {
@@ -64,6 +65,79 @@ TEST_CASE("the exemplar avoids whoever has failed") {
         CHECK(*lease != bad);
         lease.complete(weir::outcome::success);
     }
+}
+
+namespace {
+
+/// A state of any size and alignment, which counts those of its kind and sees whether it lies right.
+template <std::size_t Size, std::size_t Alignment>
+struct placed {
+    static constexpr bool timed = false;
+    struct pool {};
+    struct alignas(Alignment) state {
+        static inline int living = 0, misplaced = 0;
+        std::byte bytes[Size]{};
+        state() {
+            ++living;
+            misplaced += reinterpret_cast<std::uintptr_t>(this) % Alignment == 0 ? 0 : 1;
+            for (auto& b : bytes) b = std::byte{0xa5};
+        }
+        state(const state&) = delete;
+        state& operator=(const state&) = delete;
+        ~state() { --living; }
+    };
+    void join(pool&, state&) const noexcept {}
+    void leave(pool&, state&) const noexcept {}
+    void on_end(pool&, state& s, weir::outcome, std::chrono::nanoseconds, std::chrono::nanoseconds) const noexcept {
+        for (auto& b : s.bytes) b = b == std::byte{0xa5} ? std::byte{0x5a} : std::byte{0xa5};
+    }
+    [[nodiscard]] int score(const pool&, const state& s, const weir::load_reading&) const noexcept {
+        int other = 0;
+        for (const auto b : s.bytes) other += b != s.bytes[0] ? 1 : 0;
+        return other;
+    }
+    bool operator==(const placed&) const = default;
+};
+
+/// How many states are not as they should be, while a registry has them and after it.
+template <class Metric>
+int faults() {
+    using state = typename Metric::state;
+    int count = 0;
+    {
+        weir::registry<int> r;
+        for (int i = 0; i < 5; ++i) r.add(int{i});
+        const weir::least_load balancer{r, Metric{}};
+        count += state::living == 5 ? 0 : 1;
+        for (int i = 0; i < 20; ++i) {
+            auto lease = balancer.pick();
+            lease.complete(weir::outcome::success);
+        }
+        balancer.inspect([&](const weir::view& v, const auto&) {
+            for (std::uint32_t i = 0; i < v.slots(); ++i) {
+                using cell = typename weir::detail::metric_pool_of<Metric>::cell;
+                const auto* const first = v.record(i).metrics().load();
+                count += Metric{}.score({}, const_cast<cell*>(static_cast<const cell*>(first))->state(), {});
+                count += first->alone && first->next == nullptr && first->watch == nullptr ? 0 : 1;
+            }
+        });
+    }
+    return count + state::living + state::misplaced;
+}
+
+}  // namespace
+
+TEST_CASE("a metric's state lies where it fits, is aligned as it asks for, and goes with its backend") {
+    CHECK(faults<placed<1, 1>>() == 0);
+    CHECK(faults<placed<40, 8>>() == 0);
+    CHECK(faults<placed<41, 1>>() == 0);
+    CHECK(faults<placed<16, 16>>() == 0);
+    CHECK(faults<placed<64, 64>>() == 0);
+    CHECK(faults<placed<300, 128>>() == 0);
+    using weir::detail::cache_line;
+    using weir::detail::metric_pool_of;
+    STATIC_REQUIRE(sizeof(metric_pool_of<placed<40, 8>>::cell) == 2 * cache_line);
+    STATIC_REQUIRE(sizeof(metric_pool_of<placed<41, 1>>::cell) == 3 * cache_line);
 }
 
 TEST_CASE("weights divide scores of any type without overflow") {

@@ -4,6 +4,7 @@
 #include "statistics.hpp"
 #include "support/vectors.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -182,6 +183,40 @@ TEST_CASE("a newcomer to a weighted rotation starts with nothing owed: neither f
         CHECK(std::abs(got - i * 2 / 9.0) < 2);
     }
     CHECK(std::count(all.begin(), all.end(), 'n') == 20);
+}
+
+TEST_CASE("of many equals each has its turn, in the order of slots, whoever goes, is out or comes back in between") {
+    for (const int n : {10, 511, 512, 700}) {
+        rotation r{std::vector<std::uint32_t>(static_cast<std::size_t>(n), 1)};
+        CAPTURE(n);
+        // One turn each of those that are eligible, ascending, from wherever the rotation stands.
+        const auto in_order = [&] {
+            std::vector<std::uint32_t> expected, seen;
+            for (const auto& m : r.registry.members())
+                if (m.eligible) expected.push_back(m.id.slot);
+            std::sort(expected.begin(), expected.end());
+            for (std::size_t i = 0; i < expected.size(); ++i) seen.push_back(r.next.pick().id().slot);
+            std::rotate(seen.begin(), std::min_element(seen.begin(), seen.end()), seen.end());
+            return seen == expected;
+        };
+        const auto id = [&](int i) { return r.ids[static_cast<std::size_t>(i)]; };
+        CHECK(in_order());
+        CHECK(in_order());
+        r.registry.remove(id(3));
+        CHECK(in_order());
+        r.registry.set(id(n - 1), weir::condition::draining);
+        r.registry.set(id(0), weir::condition::draining);
+        CHECK(in_order());
+        r.registry.clear(id(0), weir::condition::draining);
+        r.registry.clear(id(n - 1), weir::condition::draining);
+        CHECK(in_order());
+        r.registry.add("late");
+        CHECK(in_order());
+        r.registry.add("later");
+        CHECK(in_order());
+        r.registry.remove(id(0));
+        CHECK(in_order());
+    }
 }
 
 TEST_CASE("what one that leaves was owed does not come back with its slot") {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -17,9 +18,9 @@
 // lease different ones would wait for each other; in a row for many two share one, as of a thousand lines the first cache
 // would hold half, and of ten thousand the second.
 //
-// A word that leases count on does not move. So backends that come when the row is full, or when the word of their slot is
-// still in use, have theirs elsewhere, in blocks of 64 lines: a slot gets one of the line of its own number, modulo 64, as
-// long as there is one. Where an update leaves new members alone, they get a new row.
+// A word that leases count on does not move. So backends that come when the row is full have theirs elsewhere, in blocks of
+// 64 lines: a slot gets one of the line of its own number, modulo 64, as long as there is one. Where an update leaves new
+// members alone, they get a new row; see `membership`.
 namespace weir::inline WEIR_ABI::detail {
 
 struct metric_cell;
@@ -45,22 +46,26 @@ public:
     static constexpr std::size_t in_line = cache_line / sizeof(lease_entry);
 
     /// `size` is a multiple of 64. Memory of entries that nobody has taken is not touched.
-    explicit lease_block(std::size_t size) : free_(size / 64), lines_{std::allocator<line>{}.allocate(size / in_line)} {
+    explicit lease_block(std::size_t size)
+        : free_(size / 64), entries_{static_cast<lease_entry*>(
+                                ::operator new(size * sizeof(lease_entry), std::align_val_t{cache_line}))} {
         for (auto& some : free_) some.store(~std::uint64_t{0}, std::memory_order_relaxed);
     }
     lease_block(const lease_block&) = delete;
     lease_block& operator=(const lease_block&) = delete;
-    ~lease_block() { std::allocator<line>{}.deallocate(lines_, size() / in_line); }
+    ~lease_block() { ::operator delete(entries_, std::align_val_t{cache_line}); }
 
     [[nodiscard]] std::size_t size() const noexcept { return free_.size() * 64; }
-    [[nodiscard]] lease_entry* entries() const noexcept { return lines_->entries; }
+    [[nodiscard]] lease_entry* entries() const noexcept { return entries_; }
+    [[nodiscard]] bool is_free(std::size_t at) const noexcept {
+        return at < size() && (free_[at / 64].load(std::memory_order_acquire) >> (at % 64) & 1) != 0;
+    }
 
-    /// A new word for the leases of `owner`, in this entry; null if it is taken. One thread at a time.
+    /// A new word for the leases of `owner`, in this entry; null if it is taken, or there is none. One thread at a time.
     [[nodiscard]] lease_word* take(record_base* owner, std::size_t at) noexcept {
-        const std::uint64_t bit = std::uint64_t{1} << (at % 64);
-        if ((free_[at / 64].load(std::memory_order_acquire) & bit) == 0) return nullptr;
-        free_[at / 64].fetch_and(~bit, std::memory_order_acquire);
-        lease_entry* const fresh = std::construct_at(entries() + at);
+        if (!is_free(at)) return nullptr;
+        free_[at / 64].fetch_and(~(std::uint64_t{1} << (at % 64)), std::memory_order_acquire);
+        lease_entry* const fresh = std::construct_at(entries_ + at);
         fresh->owner = owner;
         return &fresh->word;
     }
@@ -73,18 +78,15 @@ public:
     }
     /// From any thread, also during a `take`.
     void give_back(lease_word* word) noexcept {
-        const auto at = static_cast<std::size_t>(&lease_entry::of(*word) - entries());
+        const auto at = static_cast<std::size_t>(&lease_entry::of(*word) - entries_);
         free_[at / 64].fetch_or(std::uint64_t{1} << (at % 64), std::memory_order_release);
     }
 
 private:
-    struct alignas(cache_line) line {
-        lease_entry entries[in_line];
-    };
-
     std::vector<std::atomic<std::uint64_t>> free_;  // a bit an entry
-    line* const lines_;
+    lease_entry* const entries_;
 };
+static_assert(std::is_trivially_destructible_v<lease_entry>);
 
 /// A word of a block, which it keeps.
 class leased_word {
@@ -118,47 +120,54 @@ struct lease_row {
     [[nodiscard]] WEIR_ALWAYS_INLINE lease_word& operator[](std::uint32_t slot) const noexcept {
         return reinterpret_cast<lease_entry*>(first + (std::size_t{slot} << shift))->word;
     }
+    /// Whether this word is the slot's.
+    [[nodiscard]] bool holds(std::uint32_t slot, const lease_word* word) const noexcept {
+        return reinterpret_cast<std::uintptr_t>(first) + (std::uintptr_t{slot} << shift) ==
+               reinterpret_cast<std::uintptr_t>(word);
+    }
 };
 
-/// The blocks of one registry. They stay, for those to come, as long as it does or a word of theirs is in use. All members
-/// are called under the writer's lock.
+/// The blocks of one registry: of its row, which stays until there is another, and others for whom that has no room. They
+/// stay in any case as long as a word of theirs is in use. All members are called under the writer's lock.
 class lease_words {
 public:
+    struct layout {
+        std::shared_ptr<lease_block> row;
+        std::size_t apart = 1;  ///< how many entries of the row one slot is from the next
+        std::vector<std::shared_ptr<lease_block>> others;
+        std::size_t last = 0;  ///< of the others, that had a word
+    };
+
     static constexpr std::size_t lines = 64;  ///< of a block; the first row is for twice as many slots
-    static constexpr std::size_t few = 256;   ///< backends that come at once have a line each
+    static constexpr std::size_t few = 256;   ///< up to so many slots have a line each in their row
 
     /// O(1) on average while backends only come; O(blocks) at worst.
     [[nodiscard]] leased_word take(record_base* owner, std::uint32_t slot) {
-        if (row_.block == nullptr) begin_row(lines);
-        if (const std::size_t at = std::size_t{slot} * row_.apart; at < row_.block->size())
-            if (lease_word* const word = row_.block->take(owner, at)) return {word, row_.block};
+        if (now_.row == nullptr) (void)begin_row(lines);
+        if (lease_word* const word = now_.row->take(owner, now_.apart * slot)) return {word, now_.row};
         if (lease_word* const word = find([&](lease_block& b) { return take_of_line(b, owner, slot); }))
-            return {word, others_[last_]};
-        if (lease_word* const word = find([&](lease_block& b) { return b.take(owner); })) return {word, others_[last_]};
-        others_.push_back(std::make_shared<lease_block>(lines * lease_block::in_line));
-        last_ = others_.size() - 1;
-        return {take_of_line(*others_[last_], owner, slot), others_[last_]};
+            return {word, now_.others[now_.last]};
+        if (lease_word* const word = find([&](lease_block& b) { return b.take(owner); }))
+            return {word, now_.others[now_.last]};
+        now_.others.push_back(std::make_shared<lease_block>(lines * lease_block::in_line));
+        now_.last = now_.others.size() - 1;
+        return {take_of_line(*now_.others[now_.last], owner, slot), now_.others[now_.last]};
     }
 
-    /// The block of a row, and how many entries one slot is from the next.
-    struct row_block {
-        std::shared_ptr<lease_block> block;
-        std::size_t apart = 1;
-    };
-    /// A new row for so many slots, with room for as many more. Who has a word keeps it. Returns the row before, which
-    /// `resume` goes back to.
-    row_block begin_row(std::size_t slots) {
-        const std::size_t apart = slots <= few ? lease_block::in_line : 1;
-        auto block = std::make_shared<lease_block>((2 * slots * apart + 63) / 64 * 64);
-        others_.clear();
-        last_ = 0;
-        return std::exchange(row_, {std::move(block), apart});
+    /// Whether the row has the slot's word, and nobody uses it.
+    [[nodiscard]] bool is_free(std::uint32_t slot) const noexcept {
+        return now_.row != nullptr && now_.row->is_free(now_.apart * slot);
     }
-    void resume(row_block before) noexcept { row_ = std::move(before); }
+    /// A new row for so many slots, with room for as many more. Who has a word keeps it. Returns what was, for `resume`.
+    [[nodiscard]] layout begin_row(std::size_t slots) {
+        const std::size_t apart = slots <= few ? lease_block::in_line : 1;
+        return std::exchange(now_, {std::make_shared<lease_block>((2 * slots * apart + 63) / 64 * 64), apart, {}, 0});
+    }
+    void resume(layout before) noexcept { now_ = std::move(before); }
     [[nodiscard]] lease_row row() const noexcept {
-        if (row_.block == nullptr) return {};
-        return {reinterpret_cast<std::byte*>(row_.block->entries()),
-                static_cast<std::uint32_t>(std::countr_zero(row_.apart * sizeof(lease_entry)))};
+        if (now_.row == nullptr) return {};
+        return {reinterpret_cast<std::byte*>(now_.row->entries()),
+                static_cast<std::uint32_t>(std::countr_zero(now_.apart * sizeof(lease_entry)))};
     }
 
 private:
@@ -171,14 +180,13 @@ private:
     /// Asks each of the others, from the last that had a word on.
     template <class Take>
     [[nodiscard]] lease_word* find(Take take) noexcept {
-        for (std::size_t tries = 0; tries < others_.size(); ++tries, last_ = (last_ + 1) % others_.size())
-            if (lease_word* const word = take(*others_[last_])) return word;
+        for (std::size_t tries = 0; tries < now_.others.size();
+             ++tries, now_.last = (now_.last + 1) % now_.others.size())
+            if (lease_word* const word = take(*now_.others[now_.last])) return word;
         return nullptr;
     }
 
-    row_block row_;
-    std::vector<std::shared_ptr<lease_block>> others_;
-    std::size_t last_ = 0;
+    layout now_;
 };
 
 }  // namespace weir::inline WEIR_ABI::detail

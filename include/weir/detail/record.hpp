@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -95,7 +96,7 @@ struct alignas(cache_line) record_base : retired {
     [[nodiscard]] std::atomic<metric_cell*>& metrics() noexcept { return lease_entry::of(leases()).told; }
     [[nodiscard]] outcome_counts outcomes() const noexcept { return rare.with(leases().counts()); }
 
-    /// Goes on with another word. Before it is published: nobody has a lease of it yet, but cells may be attached.
+    /// Goes on with another word. Before it is published: nobody has a lease of it yet.
     void move_to(leased_word fresh) noexcept {
         lease_word& other = *fresh.get();
         lease_entry::of(other).told.store(metrics().load(std::memory_order_relaxed), std::memory_order_relaxed);

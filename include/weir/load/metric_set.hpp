@@ -3,6 +3,7 @@
 #include "load_index_source.hpp"
 #include "metric.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -75,7 +76,7 @@ struct metric_pool_of final : metric_pool {
                                      alignof(typename M::state) <= alignof(std::uint64_t);
         struct nothing {};
         struct own_lines {
-            alignas(cache_line) typename M::state state{};
+            alignas((std::max)(cache_line, alignof(typename M::state))) typename M::state state{};
         };
 
         /// The same as `owner_`, from the line that is read anyway.

@@ -25,7 +25,7 @@ struct published_base : retired {
 
     record_base* const* const records = nullptr;
     lease_word* const* const words = nullptr;
-    const lease_row row;  // see roster
+    const lease_row row{};  // see roster
     const std::uint32_t* const generations = nullptr;
     const std::uint32_t slots = 0;
     const bool open = false;   // whatever the policy chooses by itself may be taken, unless it is excluded

@@ -31,7 +31,6 @@ public:
             if (r != nullptr && !r->identity.empty()) membership_.by_identity.erase(r->identity);
         for (auto& node : unnamed_) membership_.by_identity.insert(std::move(node));
         if (row_before_) membership_.words.resume(*std::move(row_before_));
-        // They came from there, and lie there again in their order.
         membership_.free_slots.insert(membership_.free_slots.end(), taken_.rbegin(), taken_.rend());
     }
 
@@ -50,8 +49,8 @@ public:
             reject("a backend with the identity \"" + name + "\" is in the registry already; identities are unique");
         roster& r = edit();
         // Everything that may throw comes first, in an order in which each step leaves nothing half done.
-        const bool reuse = !membership_.free_slots.empty();
-        const auto slot = reuse ? membership_.free_slots.back() : static_cast<std::uint32_t>(r.records.size());
+        const std::uint32_t slot = membership_.next_slot(r.records.size());
+        const bool reuse = slot < r.records.size();
         if (!reuse && slot == ~std::uint32_t{0}) reject("more than 4294967294 backends");
         make_room(added_);
         make_room(taken_);
@@ -238,7 +237,7 @@ private:
     panic_options panic_;
     std::vector<std::unique_ptr<record_base>> added_, parked_;
     std::vector<record_base*> removed_;
-    std::optional<lease_words::row_block> row_before_;
+    std::optional<lease_words::layout> row_before_;
     std::vector<std::uint32_t> taken_;
     std::vector<decltype(membership::by_identity)::node_type> unnamed_;
     std::vector<change_event> events_;

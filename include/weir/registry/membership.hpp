@@ -3,12 +3,15 @@
 #include "../hash.hpp"
 #include "../snapshot.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace weir::inline WEIR_ABI::detail {
@@ -27,11 +30,24 @@ struct membership {
     std::uint64_t mappings = 0;     // and those among them that differ in identities or weights
     std::uint32_t generations = 0;  // one for each backend; of refused updates too: their ids name nobody, ever
 
+    /// The slot for who comes next, as the last of `free_slots` if it is one of them. That whose last user is still leased,
+    /// or seen by a read section, would cost all members their row: rather another one, or a new one that the row has room for.
+    [[nodiscard]] std::uint32_t next_slot(std::size_t slots) noexcept {
+        constexpr std::size_t most_tries = 16;
+        const auto fresh = static_cast<std::uint32_t>(slots);
+        for (std::size_t k = 1; k <= (std::min)(free_slots.size(), most_tries); ++k)
+            if (auto& slot = *(free_slots.end() - static_cast<std::ptrdiff_t>(k)); words.is_free(slot)) {
+                std::swap(slot, free_slots.back());
+                return free_slots.back();
+            }
+        return free_slots.empty() || words.is_free(fresh) ? fresh : free_slots.back();
+    }
+
     /// Finds out whether the words of all members of `next` are in a row. If not, and nobody can have a lease yet, as no
-    /// member is one of `current`, they are laid in a new one; then `before` is the one to resume if it is all undone.
-    void lay_in_a_row(roster& next, const view& current, std::optional<lease_words::row_block>& before) {
+    /// member is one of `current`, they are laid in a new one; then `before` is what to resume if it is all undone.
+    void lay_in_a_row(roster& next, const view& current, std::optional<lease_words::layout>& before) {
         next.find_in(words.row());
-        if (next.row) return;
+        if (next.row || next.records.size() > 4 * std::size_t{next.size} + lease_words::few) return;
         for (std::uint32_t slot = 0; slot < current.slots(); ++slot)
             if (current.is_member(slot) && next.records[slot] == &current.record(slot)) return;
         before = words.begin_row(next.records.size());

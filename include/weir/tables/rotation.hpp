@@ -21,8 +21,8 @@ namespace weir::inline WEIR_ABI {
 /// whole cycle; what each is owed goes along. Cycles longer than `smooth_sequence` takes: the multiples of the golden
 /// ratio walk through intervals of the weights' lengths, after an opening that evens out what is owed.
 /// Complexity: O(1) a turn (long cycles: one search within a bucket). Making one: O(n) where weights are equal or no turn
-/// changes; else O(cycle (log n + different weights)); for long cycles O(n log n), and as many turns as the last one has
-/// made, up to 65,536. Memory: 4 bytes an entry of the cycle, 8 where weights differ; at least 2 KiB. Any thread.
+/// changes; else O(cycle (log n + different weights)); for long cycles O(n log n), and up to 65,536 turns of the last one.
+/// Memory: 4 bytes an entry of the cycle, 8 where weights differ; at least 2 KiB. Thread safety: const members, any thread.
 class alignas(detail::cache_line) rotation {
     struct cycle {
         std::vector<std::uint32_t> entries;     // slots: the lead-in, then the cycle, repeated while it is short
@@ -239,8 +239,7 @@ private:
     }
 
     mutable std::atomic<std::uint64_t> base_{0};  // the turn of the first entry
-    const std::uint32_t* first_ =
-        nullptr;  // of the entries, beside what else a pick reads; null: each is its own number
+    const std::uint32_t* first_ = nullptr;        // of the entries; null: each is its own number
     std::uint64_t size_ = 0;
     std::shared_ptr<const cycle> cycle_;  // none: nobody is eligible
     std::vector<double> owed_;            // by slot, at the first entry; empty: nobody is owed anything

@@ -193,6 +193,13 @@ inline constexpr bool chooses_always = [] {
     return false;
 }();
 
+/// One of those that finds the record of its choice sooner than the slot says so by `record_base& choose_record(view, table,
+/// state, query)`, for whoever needs no slot: chooses as `choose` with `accept_any`.
+template <class P>
+inline constexpr bool chooses_records = chooses_always<P> &&
+                                        requires(const P& p, const view& v, const typename P::table& t,
+                                                 typename P::state& s, const query& q) { p.choose_record(v, t, s, q); };
+
 /// The state of a policy, and of the policies inside an adaptor, made whichever way it allows.
 template <class P>
 [[nodiscard]] typename P::state make_state(const P& p, metric_set& metrics) {

@@ -62,7 +62,7 @@ private:
 /// no position but the counter, and is off from the exact share by a few picks at most at any time. Across updates each
 /// backend keeps what it is owed, newcomers start at 0; an update that changes no turn changes nothing.
 /// Complexity: O(1) a pick (long cycles: one search within a bucket); an update: see `rotation`.
-/// Memory: 4 bytes an entry of the cycle, 8 where weights differ; at least 2 KiB. `per_thread_cursor`: 12 KiB more; and
+/// Memory: 12 bytes an entry of the cycle, 16 where weights differ; at least 6 KiB. `per_thread_cursor`: 12 KiB more; and
 /// where weights differ and an update changes turns, a cycle for each thread that has picked: such updates take as many
 /// times longer.
 /// Thread safety: `shared_cursor`: exact across threads, through a locked addition a pick. `per_thread_cursor`: exact
@@ -97,6 +97,12 @@ struct rotation_policy {
         return t;
     }
 
+    [[nodiscard]] WEIR_ALWAYS_INLINE detail::record_base& choose_record(const view& v, const table& t, state& s,
+                                                                        const query& q) const noexcept {
+        const std::uint32_t lane = Cursor::lane(q);
+        const std::uint64_t base = t.lanes[lane].base();  // before the cursor, as below
+        return t.lanes[lane].record_at(s.take(lane), base, v);
+    }
     template <class Accept>
     [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view&, const table& t, state& s, const query& q,
                                                    Accept accept) const noexcept {

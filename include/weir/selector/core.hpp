@@ -134,7 +134,10 @@ private:
         const published_base& p = *current_.load(std::memory_order_seq_cst);
         const auto now = time_of(options);
         if (p.plain && options.exclude.empty()) [[likely]] {
-            const choice c = choose_plainly(p, query{options, nullptr, clock_, now, section.stripe()});
+            const query q{options, nullptr, clock_, now, section.stripe()};
+            if constexpr (chooses_records<Policy>)
+                return f(policy_.choose_record(*p.members, table_of(p), state_, q)), pick_error::none;
+            const choice c = choose_plainly(p, q);
             if (chooses_always<Policy> || c.index < p.slots) [[likely]]
                 return f(*p.records[c.index]), pick_error::none;
         }
@@ -145,8 +148,7 @@ private:
                                               std::chrono::nanoseconds now, std::uint32_t stripe, F f) {
         const choice c = decide_among(p, options, now, stripe);
         if (!c) return why_nobody(p.members.get(), options);
-        f(*p.records[c.index]);
-        return pick_error::none;
+        return f(*p.records[c.index]), pick_error::none;
     }
 
     WEIR_ALWAYS_INLINE std::chrono::nanoseconds time_of(const pick_options& options) const noexcept {
@@ -178,9 +180,9 @@ private:
     void replace(published_base* next, trash& old) noexcept {
         if (published_base* const was = current_.exchange(next, std::memory_order_seq_cst); was != &gone_) old.add(was);
     }
-
+    static const table& table_of(const published_base& p) noexcept { return static_cast<const published&>(p).contents; }
     WEIR_ALWAYS_INLINE choice choose_plainly(const published_base& p, const query& q) noexcept {
-        return policy_.choose(*p.members, static_cast<const published&>(p).contents, state_, q, accept_any{});
+        return policy_.choose(*p.members, table_of(p), state_, q, accept_any{});
     }
 
     // Makes a query of its own, so that the usual one stays in registers. Inlined: a choice from memory stalls its reader.
@@ -199,15 +201,14 @@ private:
         if (seeded_ && p.open && !was_refused && options.exclude.empty())
             if (const choice c = choose_plainly(p, q); c.index < p.slots) return c;
         const accept_some accept{v, options.exclude, was_refused};
-        if (const choice c = policy_.choose(v, static_cast<const published&>(p).contents, state_, q, accept);
+        if (const choice c = policy_.choose(v, table_of(p), state_, q, accept);
             c.is_refused() || (c && (accept(c.index) || is_kept(c, accept))))
             return c;
         return rescue(v, q, accept);
     }
 
     static bool is_kept(const choice& c, const accept_some& accept) noexcept {
-        if constexpr (!keeps_sessions<Policy>) return false;
-        return c.reason == pick_reason::sticky && accept.for_session(c.index);
+        return keeps_sessions<Policy> && c.reason == pick_reason::sticky && accept.for_session(c.index);
     }
 
     /// Chooses and reserves, a bounded number of times; null if nobody is left, or all are taken again and again. Each time

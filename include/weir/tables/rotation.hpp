@@ -1,9 +1,7 @@
 #pragma once
 
 #include "../snapshot.hpp"
-#include "smooth_sequence.hpp"
-#include "staggered_turns.hpp"
-#include "weighted_intervals.hpp"
+#include "rotation_cycle.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -22,16 +20,9 @@ namespace weir::inline WEIR_ABI {
 /// ratio walk through intervals of the weights' lengths, after an opening that evens out what is owed.
 /// Complexity: O(1) a turn (long cycles: one search within a bucket). Making one: O(n) where weights are equal or no turn
 /// changes; else O(cycle (log n + different weights)); for long cycles O(n log n), and up to 65,536 turns of the last one.
-/// Memory: 4 bytes an entry of the cycle, 8 where weights differ; at least 2 KiB. Thread safety: const members, any thread.
+/// Memory: 12 bytes an entry of the cycle, 16 where weights differ; at least 6 KiB. Thread safety: const members, any thread.
 class alignas(detail::cache_line) rotation {
-    struct cycle {
-        std::vector<std::uint32_t> entries;     // slots: the lead-in, then the cycle, repeated while it is short
-        std::uint64_t lead_in = 0, length = 0;  // length 0: too long to be written out, intervals follow the lead-in
-        bool by_slot = false;                   // each entry is its own number
-        smooth_sequence sequence;               // where weights differ, by rank among the eligible
-        weighted_intervals intervals;           // by rank
-        std::vector<std::uint32_t> ranks;       // the slots behind the intervals
-    };
+    using cycle = detail::rotation_cycle;
 
 public:
     /// What the rotations of one view share.
@@ -46,6 +37,7 @@ public:
     rotation& operator=(rotation&& other) noexcept {
         base_.store(other.base(), std::memory_order_relaxed);
         first_ = other.first_;
+        records_ = other.records_;
         size_ = other.size_;
         cycle_ = std::move(other.cycle_);
         owed_ = std::move(other.owed_);
@@ -81,7 +73,7 @@ public:
         }
         owed_ = of_survivors(before.owed_at(now, was), v, was);
         if (v.eligible().empty()) return;
-        take(std::make_shared<const cycle>(write(v, &owed_)));
+        take(cycle::make(v, &owed_));
         if (cycle_->length > 0) shared.any_ = cycle_;
     }
 
@@ -100,7 +92,15 @@ public:
         const std::uint64_t place = turn - base;
         if (place >= size_) [[unlikely]]
             return beyond(turn);
-        return first_ != nullptr ? first_[place] : static_cast<std::uint32_t>(place);
+        return first_[place];
+    }
+    /// The same one's record; `v` is the view that the rotation was made for. Only where `usable()`.
+    [[nodiscard]] WEIR_ALWAYS_INLINE detail::record_base& record_at(std::uint64_t turn, std::uint64_t base,
+                                                                    const view& v) const noexcept {
+        const std::uint64_t place = turn - base;
+        if (place >= size_) [[unlikely]]
+            return v.record(beyond(turn));
+        return *records_[place];
     }
     [[nodiscard]] std::uint32_t at(std::uint64_t turn) const noexcept { return at(turn, base()); }
     [[nodiscard]] WEIR_ALWAYS_INLINE std::uint64_t base() const noexcept {
@@ -120,12 +120,12 @@ public:
 
 private:
     static constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // 2^64 / the golden ratio, made odd: period 2^64
-    static constexpr std::size_t shortest = 512;  // entries: wrapping then costs one pick in 512 a division
     static constexpr std::uint64_t most_recounted = std::uint64_t{1} << 16;  // turns: half a millisecond
 
     void take(std::shared_ptr<const cycle> c) noexcept {
         cycle_ = std::move(c);
-        first_ = cycle_->by_slot ? nullptr : cycle_->entries.data();
+        first_ = cycle_->entries.data();
+        records_ = cycle_->records.data();
         size_ = cycle_->entries.size();
     }
 
@@ -136,45 +136,8 @@ private:
     }
 
     static const std::shared_ptr<const cycle>& even_cycle(const view& v, common& shared) {
-        if (shared.even_ == nullptr) shared.even_ = std::make_shared<const cycle>(write(v, nullptr));
+        if (shared.even_ == nullptr) shared.even_ = cycle::make(v, nullptr);
         return shared.even_;
-    }
-
-    /// By slot and of everybody, `owed` is what they are owed at the beginning; null: nothing.
-    static cycle write(const view& v, const std::vector<double>* owed) {
-        cycle c;
-        const auto eligible = v.eligible();
-        if (owed == nullptr && v.equal_weights()) {
-            c.entries.assign(eligible.begin(), eligible.end());
-            c.by_slot = v.all_eligible() && eligible.size() >= shortest;
-        } else {
-            std::vector<std::uint32_t> weights;
-            std::vector<double> credits;
-            weights.reserve(eligible.size());
-            for (const std::uint32_t i : eligible) weights.push_back(v.weight(i));
-            if (owed != nullptr)
-                for (const std::uint32_t i : eligible) credits.push_back((*owed)[i]);
-            if (smooth_sequence::length(weights) > smooth_sequence::max_length) {
-                c.intervals = weighted_intervals{weights};
-                c.ranks.assign(eligible.begin(), eligible.end());
-                if (owed == nullptr) return c;
-                // By slot: by rank, whoever goes or comes would shift the others' parts of a turn, and bring many of them
-                // forward. Two turns a backend on average leave nobody owed a whole one.
-                std::vector<std::uint32_t> of_slots(v.slots());
-                credits.assign(v.slots(), 0);
-                for (const std::uint32_t i : eligible) of_slots[i] = v.weight(i), credits[i] = (*owed)[i];
-                c.entries = staggered_turns(of_slots, credits, (std::max)(2 * weights.size(), shortest));
-                return c;
-            }
-            c.sequence = smooth_sequence{weights, credits};
-            c.lead_in = c.sequence.lead_in();
-            c.entries.reserve(c.sequence.entries().size());
-            for (const std::uint32_t rank : c.sequence.entries()) c.entries.push_back(eligible[rank]);
-        }
-        c.length = c.entries.size() - c.lead_in;
-        while (c.entries.size() < shortest)
-            for (std::size_t k = 0; k < c.length; ++k) c.entries.push_back(c.entries[c.lead_in + k]);
-        return c;
     }
 
     /// How many turns each slot of `was`, the view that this was made for, is behind its share at turn `now`.
@@ -198,7 +161,7 @@ private:
         if (cycle_->sequence.entries().empty()) {  // of equals: the next one is owed most, the last one least
             const auto n = static_cast<double>(cycle_->length);
             for (std::size_t r = 0; r < cycle_->length; ++r)
-                result[cycle_->entries[(place + r) % cycle_->length]] = (n - 1 - 2 * static_cast<double>(r)) / (2 * n);
+                result[first_[(place + r) % cycle_->length]] = (n - 1 - 2 * static_cast<double>(r)) / (2 * n);
             return result;
         }
         const std::size_t once = cycle_->sequence.entries().size();
@@ -219,7 +182,7 @@ private:
     /// A turn that is not among the entries. Asks for nothing but the turn: a pick keeps nothing else at hand for it.
     WEIR_NEVER_INLINE std::uint32_t beyond(std::uint64_t turn) const noexcept {
         if (cycle_ == nullptr) return nobody;
-        if (cycle_->length > 0) return cycle_->entries[wrap(turn)];
+        if (cycle_->length > 0) return first_[wrap(turn)];
         return cycle_->ranks[cycle_->intervals.find(turn * golden + phase_)];
     }
 
@@ -239,7 +202,9 @@ private:
     }
 
     mutable std::atomic<std::uint64_t> base_{0};  // the turn of the first entry
-    const std::uint32_t* first_ = nullptr;        // of the entries; null: each is its own number
+    // Of the entries and their records, and how many: what a pick reads, side by side.
+    const std::uint32_t* first_ = nullptr;
+    detail::record_base* const* records_ = nullptr;
     std::uint64_t size_ = 0;
     std::shared_ptr<const cycle> cycle_;  // none: nobody is eligible
     std::vector<double> owed_;            // by slot, at the first entry; empty: nobody is owed anything

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -20,41 +21,49 @@ public:
 
     template <class Registry>
     waiting_room(Registry& servers, Selector selector, std::size_t most)
-        : selector_{std::move(selector)}, most_{most}, room_{servers.on_capacity([this] { serve(); })} {}
+        : queue_{std::make_shared<queue>(std::move(selector), most)},
+          room_{servers.on_capacity([q = queue_] { q->serve(); })} {}
 
     /// Starts the request, now or when there is room; false where too many wait already.
     bool submit(request r) {
         {
-            const std::lock_guard lock{mutex_};
-            if (waiting_.size() >= most_) return false;
-            waiting_.push_back(std::move(r));
+            const std::lock_guard lock{queue_->mutex};
+            if (queue_->waiting.size() >= queue_->most) return false;
+            queue_->waiting.push_back(std::move(r));
         }
-        serve();  // picks after having queued: room that is made from now on is told to `serve`
+        queue_->serve();  // picks after having queued: room that is made from now on is told to `serve`
         return true;
     }
 
 private:
-    /// For as many as there is room for. Stops at the first that is refused: it will be called again.
-    void serve() {
-        for (;;) {
-            lease place;
-            request next;
-            {
-                const std::lock_guard lock{mutex_};
-                if (waiting_.empty()) return;
-                place = selector_.pick();
-                if (!place) return;
-                next = std::move(waiting_.front());
-                waiting_.pop_front();
-            }
-            next(std::move(place));  // without the lock: a lease that ends here calls `serve`
-        }
-    }
+    struct queue {
+        queue(Selector s, std::size_t n) : selector{std::move(s)}, most{n} {}
 
-    Selector selector_;
-    const std::size_t most_;
-    std::mutex mutex_;
-    std::deque<request> waiting_;
+        /// For as many as there is room for. Stops at the first that is refused: it will be called again.
+        void serve() {
+            for (;;) {
+                lease place;
+                request next;
+                {
+                    const std::lock_guard lock{mutex};
+                    if (waiting.empty()) return;
+                    place = selector.pick();
+                    if (!place) return;
+                    next = std::move(waiting.front());
+                    waiting.pop_front();
+                }
+                next(std::move(place));  // without the lock: a lease that ends here calls `serve`
+            }
+        }
+
+        Selector selector;
+        const std::size_t most;
+        std::mutex mutex;
+        std::deque<request> waiting;
+    };
+
+    // The registry's function owns it, too: a call that another thread has begun may outlast this room.
+    std::shared_ptr<queue> queue_;
     weir::subscription room_;
 };
 // room]

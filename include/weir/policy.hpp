@@ -19,11 +19,12 @@ namespace weir::inline WEIR_ABI {
 /// by xxHash64, or as the dialect does. Where both `key` and `key_text` are given, weir's own tables go by the key,
 /// dialects by the text.
 struct pick_options {
-    std::optional<std::uint64_t> key = {};             ///< for hashing selectors; `weir::hash(text)` makes one
-    std::string_view key_text = {};                    ///< or its text, hashed by the table; empty: no key
-    std::span<const backend_id> exclude = {};          ///< never these: an array or vector, or {&id, 1} for one
-    std::optional<std::chrono::nanoseconds> now = {};  ///< since the epoch of the registry's clock; saves reading it
-    std::string_view session = {};                     ///< the token that the client brings, for the adaptor `sticky`
+    std::optional<std::uint64_t> key = {};     ///< for hashing selectors; `weir::hash(text)` makes one
+    std::string_view key_text = {};            ///< or its text, hashed by the table; empty: no key
+    std::span<const backend_id> exclude = {};  ///< never these: an array or vector, or {&id, 1} for one
+    /// `Clock::now().time_since_epoch()` of the registry's clock: saves reading it. Another clock's is taken for it.
+    std::optional<std::chrono::nanoseconds> now = {};
+    std::string_view session = {};  ///< the token that the client brings, for the adaptor `sticky`
 };
 
 namespace detail {
@@ -185,6 +186,15 @@ inline constexpr bool chooses_eligible_only = [] {
     return false;
 }();
 
+/// How many must be eligible that a policy need not be asked: of one whose table holds members alone, whatever their condition,
+/// and that says so by `static constexpr bool members_only`, all; of others there must be no free slot either.
+template <class P>
+[[nodiscard]] std::size_t must_be_eligible(const view& v) noexcept {
+    if constexpr (requires { P::members_only; })
+        if (P::members_only) return v.size();
+    return chooses_eligible_only<P> ? 0 : v.slots();
+}
+
 /// One that chooses somebody wherever somebody is eligible and `accept_any` asks says so by naming itself, `using
 /// always_chooses = its_own_name`, which no policy made from it inherits: its answer is taken as it is.
 template <class P>
@@ -193,12 +203,15 @@ inline constexpr bool chooses_always = [] {
     return false;
 }();
 
-/// One of those that finds the record of its choice sooner than the slot says so by `record_base& choose_record(view, table,
-/// state, query)`, for whoever needs no slot: chooses as `choose` with `accept_any`.
+/// One of those that finds the record of its choice sooner than the slot has `record_base& choose_record(view, table, state,
+/// query)`, which chooses as `choose` with `accept_any` for whoever needs no slot. It names itself as well, `using
+/// has_records = its_own_name`: who overrides `choose` alone does not inherit this.
 template <class P>
-inline constexpr bool chooses_records = chooses_always<P> &&
-                                        requires(const P& p, const view& v, const typename P::table& t,
-                                                 typename P::state& s, const query& q) { p.choose_record(v, t, s, q); };
+inline constexpr bool chooses_records = [] {
+    if constexpr (requires { typename P::has_records; })
+        return chooses_always<P> && std::same_as<typename P::has_records, P>;
+    return false;
+}();
 
 /// The state of a policy, and of the policies inside an adaptor, made whichever way it allows.
 template <class P>

@@ -12,7 +12,8 @@ namespace weir::inline WEIR_ABI {
 
 struct selector_options {
     /// Makes the random choices of a selector repeatable: the same seed, clock and calls from one thread give the same
-    /// picks. Costs a locked addition per draw, on a line that all threads share.
+    /// picks, as long as no lease or pick of others is in the way of a slot that is used again. Costs a locked addition per
+    /// draw, on a line that all threads share.
     std::optional<std::uint64_t> seed = {};
 };
 

@@ -75,7 +75,7 @@ struct roster {
 /// from publication on. Thread safety: read from any thread, inside the read section that handed it out.
 class view {
 public:
-    /// One past the largest index that was ever in use: who leaves frees a slot for the next one, but takes none away.
+    /// One past the largest index that was ever in use: who leaves frees a slot for those who come later, but takes none away.
     [[nodiscard]] std::uint32_t slots() const noexcept { return slots_; }
     /// How many backends there are, whatever their condition.
     [[nodiscard]] std::uint32_t size() const noexcept { return roster_->size; }

@@ -160,6 +160,31 @@ TEST_CASE("a slot whose word leases or picks still look at waits, while the row 
     CHECK(p.miscounted() == 0);
 }
 
+TEST_CASE("while the last few that went are leased, so many slots more are used, however many that are") {
+    for (const std::size_t held : {std::size_t{3}, std::size_t{15}, std::size_t{40}, std::size_t{150}}) {
+        pool p;
+        constexpr int members = 300;
+        p.add(0, members);
+        std::deque<weir::lease<int>> leases;
+        std::uint32_t slots = 0;
+        int lost = 0;
+        for (int name = 0; name < 2'000; ++name) {
+            weir::lease<int> last;
+            while (!last || *last != name) last = p.turns.pick();
+            leases.push_back(std::move(last));
+            if (leases.size() > held) leases.pop_front();
+            p.servers.remove(*p.servers.find(std::to_string(name)));
+            p.add(members + name, members + name + 1);
+            p.turns.inspect([&](const weir::view& v, const auto&) { slots = v.slots(); });
+            lost += p.in_a_row() ? 0 : 1;
+        }
+        CAPTURE(held);
+        CHECK(lost == 0);
+        // Of very many, 64 are looked at each time, and a new slot may be taken though one is free.
+        CHECK(slots <= members + (held < 64 ? held + 1 : 2 * held));
+    }
+}
+
 TEST_CASE(
     "where a row has no room, a slot is used again with a word elsewhere, and the row is whole when that one goes") {
     pool p;

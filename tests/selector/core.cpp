@@ -4,6 +4,10 @@
 
 #include <weir/weir.hpp>
 
+#include <concepts>
+#include <cstdint>
+#include <vector>
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -124,6 +128,88 @@ TEST_CASE("what a policy says of its own answers does not hold for those that ar
     const weir::basic_selector<int, refuses> selector{r, refuses{}};
     CHECK(selector.pick().error() == weir::pick_error::overloaded);
     CHECK(selector.choose([](int&) {}) == weir::pick_error::overloaded);
+}
+
+namespace {
+
+/// Takes the first member that may be chosen, and notes whether it was asked for any.
+template <bool MembersOnly>
+struct notes_how_it_is_asked {
+    struct table {
+        std::vector<std::uint32_t> members;
+    };
+    struct state {};
+    static constexpr bool members_only = MembersOnly;
+    static inline bool for_any = false;
+
+    [[nodiscard]] table build(const weir::view& v, const weir::before<table>*, const state&) const {
+        table t;
+        for (std::uint32_t i = 0; i < v.slots(); ++i)
+            if (v.is_member(i)) t.members.push_back(i);
+        return t;
+    }
+    template <class Accept>
+    [[nodiscard]] weir::choice choose(const weir::view&, const table& t, state&, const weir::query&,
+                                      Accept accept) const noexcept {
+        for_any = std::same_as<Accept, weir::detail::accept_any>;
+        for (const auto i : t.members)
+            if (accept(i)) return {.index = i};
+        return {};
+    }
+};
+
+/// For any member, for one of some, and for any again where a slot is free.
+template <class Policy>
+std::vector<bool> how_it_is_asked() {
+    weir::registry<int> r;
+    const auto gone = r.add(1), out = r.add(2);
+    r.add(3);
+    const weir::basic_selector<int, Policy> selector{r, Policy{}};
+    std::vector<bool> result;
+    const auto ask = [&](int expected) {
+        const auto lease = selector.pick();
+        CHECK(*lease == expected);
+        result.push_back(Policy::for_any);
+    };
+    ask(1);
+    r.remove(gone);
+    ask(2);
+    r.set(out, weir::condition::draining);
+    ask(3);
+    r.clear(out, weir::condition::draining);
+    ask(2);
+    return result;
+}
+
+/// Turns of its own for leases, and none for `choose`, if that were asked of what it inherits.
+struct always_last : weir::round_robin_policy {
+    using always_chooses = always_last;
+
+    template <class Accept>
+    [[nodiscard]] weir::choice choose(const weir::view& v, const table&, state&, const weir::query&,
+                                      Accept) const noexcept {
+        return {.index = v.eligible().back()};
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a policy of members alone is not asked what may be chosen while all of them may be, free slots or not") {
+    CHECK(how_it_is_asked<notes_how_it_is_asked<true>>() == std::vector<bool>{true, true, false, true});
+    CHECK(how_it_is_asked<notes_how_it_is_asked<false>>() == std::vector<bool>{true, false, false, false});
+    STATIC_REQUIRE(weir::maglev_policy::members_only);
+}
+
+TEST_CASE("who overrides `choose` does not inherit the short way to a record") {
+    STATIC_REQUIRE(weir::detail::chooses_records<weir::round_robin_policy>);
+    STATIC_REQUIRE_FALSE(weir::detail::chooses_records<always_last>);
+    weir::registry<int> r;
+    for (int i = 0; i < 5; ++i) r.add(int{i});
+    const weir::basic_selector<int, always_last> selector{r, always_last{}};
+    for (int i = 0; i < 5; ++i) {
+        CHECK(*selector.pick() == 4);
+        CHECK(selector.choose([](int& one) { CHECK(one == 4); }) == weir::pick_error::none);
+    }
 }
 
 TEST_CASE("only selectors by latency read a clock") {

@@ -12,10 +12,11 @@ namespace weir::inline WEIR_ABI::detail {
 struct published_base : retired {
     /// A registry that is gone: nobody.
     constexpr published_base() noexcept = default;
-    published_base(std::shared_ptr<const view> v, bool eligible_only, bool seeded)
+    /// `must_be_eligible`: the policy need not be asked where so many are, be it 0, all members, or all slots.
+    published_base(std::shared_ptr<const view> v, std::size_t must_be_eligible, bool seeded)
         : records{v->roster()->records.data()}, words{v->roster()->words.data()}, row{v->roster()->row},
           generations{v->roster()->generations.data()}, slots{v->slots()},
-          open{!v->eligible().empty() && (eligible_only || v->all_eligible()) && !v->limited() && !v->in_panic()},
+          open{!v->eligible().empty() && v->eligible().size() >= must_be_eligible && !v->limited() && !v->in_panic()},
           plain{open && !seeded}, members{std::move(v)} {
         release = [](retired* self) noexcept { delete static_cast<published_base*>(self); };
     }

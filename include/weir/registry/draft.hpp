@@ -49,7 +49,7 @@ public:
             reject("a backend with the identity \"" + name + "\" is in the registry already; identities are unique");
         roster& r = edit();
         // Everything that may throw comes first, in an order in which each step leaves nothing half done.
-        const std::uint32_t slot = membership_.next_slot(r.records.size());
+        const std::uint32_t slot = membership_.next_slot(r);
         const bool reuse = slot < r.records.size();
         if (!reuse && slot == ~std::uint32_t{0}) reject("more than 4294967294 backends");
         make_room(added_);

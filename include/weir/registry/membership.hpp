@@ -31,16 +31,22 @@ struct membership {
     std::uint32_t generations = 0;  // one for each backend; of refused updates too: their ids name nobody, ever
 
     /// The slot for who comes next, as the last of `free_slots` if it is one of them. That whose last user is still leased,
-    /// or seen by a read section, would cost all members their row: rather another one, or a new one that the row has room for.
-    [[nodiscard]] std::uint32_t next_slot(std::size_t slots) noexcept {
-        constexpr std::size_t most_tries = 16;
-        const auto fresh = static_cast<std::uint32_t>(slots);
-        for (std::size_t k = 1; k <= (std::min)(free_slots.size(), most_tries); ++k)
-            if (auto& slot = *(free_slots.end() - static_cast<std::ptrdiff_t>(k)); words.is_free(slot)) {
+    /// or seen by a read section, would cost all members their row: rather another one, or a new one that the row has room
+    /// for. O(1): looks at a few free slots, and at others next time; at all of them where the row is full.
+    [[nodiscard]] std::uint32_t next_slot(const roster& r) noexcept {
+        constexpr std::size_t most_tries = 64;
+        const auto fresh = static_cast<std::uint32_t>(r.records.size());
+        const bool room = words.is_free(fresh);
+        if (free_slots.empty() || !r.row) return free_slots.empty() ? fresh : free_slots.back();
+        for (std::size_t tries = room ? (std::min)(free_slots.size(), most_tries) : free_slots.size(); tries > 0;
+             --tries) {
+            looked_at_ = looked_at_ > 0 && looked_at_ < free_slots.size() ? looked_at_ - 1 : free_slots.size() - 1;
+            if (auto& slot = free_slots[looked_at_]; words.is_free(slot)) {
                 std::swap(slot, free_slots.back());
                 return free_slots.back();
             }
-        return free_slots.empty() || words.is_free(fresh) ? fresh : free_slots.back();
+        }
+        return room ? fresh : free_slots.back();
     }
 
     /// Finds out whether the words of all members of `next` are in a row. If not, and nobody can have a lease yet, as no
@@ -58,6 +64,9 @@ struct membership {
             }
         next.find_in(words.row());
     }
+
+private:
+    std::size_t looked_at_ = 0;  // of the free slots, the last time
 };
 
 }  // namespace weir::inline WEIR_ABI::detail

@@ -79,6 +79,8 @@ struct consistent_hash_policy {
         return std::make_shared<const Table>(members, options);
     }
 
+    static constexpr bool members_only = true;
+
     template <class Accept>
     [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view&, const table& t, state&, const query& q,
                                                    Accept accept) const noexcept {

@@ -17,8 +17,8 @@ struct first_options {
 
 /// Takes the first backend in order that has room, so that those at the end stay idle and can be switched off.
 ///
-/// Rule: by `backend_options::priority`, the lowest first, then by slot: the order of adding, where a newcomer takes the
-/// place of one that has left. Priority comes first because slots are not the user's to choose. A backend has room while
+/// Rule: by `backend_options::priority`, the lowest first, then by slot: the order of adding, as long as nobody has
+/// left; a newcomer may take the place of one that has. Priority comes first because slots are not the user's to choose. A backend has room while
 /// it has fewer leases than its `max_in_flight` and than `fill`; without either the first takes everything. Weights do
 /// not count, but for 0, which takes a backend out.
 /// Complexity: O(backends that are full) a pick; O(n log n) an update where priorities differ. Memory: 4 bytes a backend

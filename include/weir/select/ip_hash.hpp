@@ -16,7 +16,7 @@ namespace weir::inline WEIR_ABI {
 /// Rule: that of `nginx_ip_hash_table`, of the address in `pick_options::key_text`, or else of a `key` that the table's
 /// `key_of` made. Backends that may not be chosen count all the same: the hash goes on from them, and after 21 tries the
 /// backends take turns. Without a key, or with a text that is no address, it draws at random, by weight.
-/// Complexity: O(1) a pick, and what reading the address takes; an update O(n), see `rotation`. Memory: 25 KiB.
+/// Complexity: O(1) a pick, and what reading the address takes; an update O(n), see `rotation`. Memory: 31 KiB.
 /// Thread safety: picks write nothing that is shared; those that end up taking turns share a cursor.
 /// Bias: the dialect's. IPv4 clients of one /24 go together.
 /// One backend: that one. None: the error. A backend without an identity, or weights of more than 6,271 in all:

@@ -9,7 +9,7 @@ namespace weir::inline WEIR_ABI {
 /// named: `weir::least_response_time balancer{servers, weir::peak_ewma{}};`
 ///
 /// Rule: that of least_load_policy; the load is the expected latency times the queue that is there, which is the metric's
-/// to say. A pick reads the clock unless it is told the time, and ending a lease reads it once.
+/// to say. A pick reads the clock unless it is told the time, and ending a lease reads it once, unless told the latency.
 /// Complexity: O(eligible) a pick, two cache lines a backend; with hundreds of backends p2c_peak_ewma is as good. O(n) an
 /// update. Ending a lease: O(1).
 /// Memory: 8 bytes a slot; and a state of the metric a backend, shared by all selectors of a registry with an equal metric.

@@ -8,7 +8,7 @@ namespace weir::inline WEIR_ABI {
 /// Two choices by latency times queue, with the peak EWMA: `choices<Backend, peak_ewma, 2>` under the name it goes by.
 ///
 /// Rule: that of choices_policy; the load is the expected latency times the queue that is there. A pick reads the clock
-/// unless it is told the time, and ending a lease reads it once.
+/// unless it is told the time, and ending a lease reads it once, unless told the latency.
 /// Complexity: O(1) a pick, two cache lines for each of the two drawn; O(n) an update. Ending a lease: O(1).
 /// Memory: that of choices_policy; and a state of the metric a backend, shared by all selectors of a registry with an equal
 /// metric.

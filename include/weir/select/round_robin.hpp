@@ -77,6 +77,7 @@ struct rotation_policy {
     using state = Cursor;
     static constexpr bool eligible_only = true;
     using always_chooses = rotation_policy;
+    using has_records = rotation_policy;
     struct table {
         std::array<rotation, Cursor::lanes> lanes;
     };

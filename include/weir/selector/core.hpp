@@ -20,7 +20,7 @@ class selector_core final : public attachment {
 
     struct published final : published_base {
         published(std::shared_ptr<const view> v, const Policy& p, const before<table>* b, const state& s, bool seeded)
-            : published_base{std::move(v), chooses_eligible_only<Policy>, seeded}, contents{p.build(*members, b, s)} {}
+            : published_base{v, must_be_eligible<Policy>(*v), seeded}, contents{p.build(*v, b, s)} {}
         const table contents;
     };
 

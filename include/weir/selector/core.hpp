@@ -19,7 +19,8 @@ class selector_core final : public attachment {
     using state = typename Policy::state;
 
     struct published final : published_base {
-        published(std::shared_ptr<const view> v, const Policy& p, const before<table>* b, const state& s, bool seeded)
+        published(const std::shared_ptr<const view>& v, const Policy& p, const before<table>* b, const state& s,
+                  bool seeded)
             : published_base{v, must_be_eligible<Policy>(*v), seeded}, contents{p.build(*v, b, s)} {}
         const table contents;
     };

@@ -13,7 +13,7 @@ struct published_base : retired {
     /// A registry that is gone: nobody.
     constexpr published_base() noexcept = default;
     /// `must_be_eligible`: the policy need not be asked where so many are, be it 0, all members, or all slots.
-    published_base(std::shared_ptr<const view> v, std::size_t must_be_eligible, bool seeded)
+    published_base(std::size_t must_be_eligible, std::shared_ptr<const view> v, bool seeded)
         : records{v->roster()->records.data()}, words{v->roster()->words.data()}, row{v->roster()->row},
           generations{v->roster()->generations.data()}, slots{v->slots()},
           open{!v->eligible().empty() && v->eligible().size() >= must_be_eligible && !v->limited() && !v->in_panic()},

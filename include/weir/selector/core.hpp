@@ -19,9 +19,8 @@ class selector_core final : public attachment {
     using state = typename Policy::state;
 
     struct published final : published_base {
-        published(const std::shared_ptr<const view>& v, const Policy& p, const before<table>* b, const state& s,
-                  bool seeded)
-            : published_base{v, must_be_eligible<Policy>(*v), seeded}, contents{p.build(*v, b, s)} {}
+        published(std::shared_ptr<const view> v, const Policy& p, const before<table>* b, const state& s, bool seeded)
+            : published_base{must_be_eligible<Policy>(*v), std::move(v), seeded}, contents{p.build(*members, b, s)} {}
         const table contents;
     };
 

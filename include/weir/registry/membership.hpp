@@ -30,14 +30,15 @@ struct membership {
     std::uint64_t mappings = 0;     // and those among them that differ in identities or weights
     std::uint32_t generations = 0;  // one for each backend; of refused updates too: their ids name nobody, ever
 
-    /// The slot for who comes next, as the last of `free_slots` if it is one of them. That whose last user is still leased,
-    /// or seen by a read section, would cost all members their row: rather another one, or a new one that the row has room
-    /// for. O(1): looks at a few free slots, and at others next time; at all of them where the row is full.
+    /// The slot for who comes next, as the last of `free_slots` if it is one of them: the last that became free. That whose
+    /// last user is still leased, or seen by a read section, would cost all members their row: rather another one, or a new
+    /// one that the row has room for. O(1): looks at a few, and at others next time; at all of them where the row is full.
     [[nodiscard]] std::uint32_t next_slot(const roster& r) noexcept {
         constexpr std::size_t most_tries = 64;
         const auto fresh = static_cast<std::uint32_t>(r.records.size());
+        if (free_slots.empty()) return fresh;
+        if (!r.row || words.is_free(free_slots.back())) return free_slots.back();
         const bool room = words.is_free(fresh);
-        if (free_slots.empty() || !r.row) return free_slots.empty() ? fresh : free_slots.back();
         for (std::size_t tries = room ? (std::min)(free_slots.size(), most_tries) : free_slots.size(); tries > 0;
              --tries) {
             looked_at_ = looked_at_ > 0 && looked_at_ < free_slots.size() ? looked_at_ - 1 : free_slots.size() - 1;

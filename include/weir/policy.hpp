@@ -186,12 +186,13 @@ inline constexpr bool chooses_eligible_only = [] {
     return false;
 }();
 
-/// How many must be eligible that a policy need not be asked: of one whose table holds members alone, whatever their condition,
-/// and that says so by `static constexpr bool members_only`, all; of others there must be no free slot either.
+/// How many must be eligible that a policy need not be asked: all members, if it chooses members only, whatever their
+/// condition, and says so by naming itself, `using members_only = its_own_name`, which no policy made from it inherits; of
+/// others all slots, for what is chosen must not be a free one.
 template <class P>
 [[nodiscard]] std::size_t must_be_eligible(const view& v) noexcept {
-    if constexpr (requires { P::members_only; })
-        if (P::members_only) return v.size();
+    if constexpr (requires { typename P::members_only; })
+        if (std::same_as<typename P::members_only, P>) return v.size();
     return chooses_eligible_only<P> ? 0 : v.slots();
 }
 

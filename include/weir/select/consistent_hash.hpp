@@ -79,7 +79,7 @@ struct consistent_hash_policy {
         return std::make_shared<const Table>(members, options);
     }
 
-    static constexpr bool members_only = true;
+    using members_only = consistent_hash_policy;
 
     template <class Accept>
     [[nodiscard]] WEIR_ALWAYS_INLINE choice choose(const view&, const table& t, state&, const query& q,
